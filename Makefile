@@ -1,0 +1,53 @@
+# One entry for everything. Each recipe delegates; what it calls can be called by hand.
+
+PG_CONFIG ?= $(shell dev/cluster bindir)/pg_config
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build install demo demo-stop check check-unit check-trixie fuzz lint clean
+
+help: ## says what each target does
+	@sed -n 's/^\([a-z%-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+
+deps: ## installs the Debian packages that are missing (Debian 12 or 13; starts no server)
+	@dev/deps
+
+build: ## builds the extension
+	@$(MAKE) --no-print-directory -C extension -j$$(nproc) PG_CONFIG=$(PG_CONFIG)
+
+install: build ## … and installs it into the Postgres of this machine
+	@dev/install $(PG_CONFIG)
+
+demo: ## from nothing to a running cluster with a million hotels, and some searches
+	@dev/deps build demo
+	@$(MAKE) --no-print-directory install
+	@dev/demo
+
+demo-stop: ## stops it; the data stays, `make demo` starts it again
+	@dev/cluster stop .run/demo
+
+check: ## every test; the last line is `N passed, N failed`
+	@dev/deps unit build test
+	@tests/run
+
+check-unit: ## the unit tests only: seconds, no Postgres
+	@dev/deps unit
+	@tests/run unit
+
+check-trixie: ## every test on Debian 13 with Postgres 17, in a chroot (root)
+	@dev/trixie run -- make check
+
+bench-%: ## measures one thing against its rivals: make bench-nearby
+	@dev/deps build bench
+	@$(MAKE) --no-print-directory install
+	@tests/bench/run $*
+
+fuzz: ## every fuzzer for FUZZ_SECONDS (600)
+	@dev/deps unit test
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} tests/run fuzz
+
+lint: ## format, tidy, include wall, exported symbols, comments
+	@dev/deps unit build test
+	@dev/lint
+
+clean: ## deletes what was built, and every cluster below .run
+	@dev/clean

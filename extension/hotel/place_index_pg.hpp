@@ -1,0 +1,85 @@
+// Reads the pages of the B-tree on hotel places without touching the heap.
+//
+// The index is (place_key) INCLUDE (hotel_id, amenities, attributes), all NOT NULL of fixed width, so that an
+// entry is a C struct and a page an array of pointers to it. What the access method guarantees is kept: pages
+// are read under a share lock, a split found on the way is followed to the right, half-dead pages are stepped
+// over, and the visibility map is asked while the leaf is pinned, since VACUUM cannot remove an entry's row
+// until then.
+//
+// Errors leave locks and pins to the end of the transaction, as everywhere in the server.
+#pragma once
+
+#include "hotel/nearby.hpp"
+
+#include "pg/btree.hpp"
+
+namespace tenfold::hotel {
+
+class PlaceIndex {
+ public:
+  // Opens hotel.hotel and its index, with the rights of the current user. 42501 without SELECT.
+  PlaceIndex();
+
+  // Closes both. Not a destructor: after an error the transaction's end does it.
+  void close();
+
+  template <class Visit>
+  void around(int64_t key, Visit&& visit) {
+    const pg::BTreeLeaf leaf = tree_.leaf_of(key);
+    if (!leaf) return;
+    const int at = leaf.first_at_least(key);
+    const int from = std::max(leaf.first(), at - probe_width), to = std::min(leaf.last(), at + probe_width);
+    for (int i = from; i <= to; i++)
+      if (const IndexTuple tuple = leaf.tuple(i)) visit(entry_of(tuple));
+    tree_.unlock();
+  }
+
+  template <class Accept>
+  void in_range(geo::KeyRange range, Accept&& accept, std::vector<Candidate>& out) {
+    pg::BTreeLeaf leaf = tree_.leaf_of(range.low);
+    while (leaf) {
+      const size_t known = out.size();
+      read(leaf, range, accept, out);
+      // Read under the lock: a split after it must not show us its items twice.
+      const bool is_last = leaf.ends_beyond(range.high);
+      const BlockNumber right = leaf.right();
+      settle(out, known);
+      if (is_last) break;
+      pg::stop_if_asked();
+      leaf = tree_.leaf_at(right);
+    }
+  }
+
+  bool is_live(const Candidate& c);
+
+ private:
+  // Entries looked at on either side of the key by a probe: enough for a bound, few enough to be free.
+  static constexpr int probe_width = 32;
+
+  static const Entry& entry_of(IndexTuple tuple) {
+    return *reinterpret_cast<const Entry*>(reinterpret_cast<const char*>(tuple) + sizeof(IndexTupleData));
+  }
+
+  template <class Accept>
+  void read(const pg::BTreeLeaf& leaf, geo::KeyRange range, Accept& accept, std::vector<Candidate>& out) {
+    for (int i = leaf.first_at_least(range.low); i <= leaf.last(); i++) {
+      const IndexTuple tuple = leaf.tuple(i);
+      if (!tuple) continue;
+      const Entry& entry = entry_of(tuple);
+      if (entry.key > range.high) break;
+      if (std::optional<double> rough = accept(entry))
+        out.push_back(
+            {*rough, entry.key, entry.hotel_id, entry.attributes, false, pg::row_number(&tuple->t_tid)});
+    }
+  }
+
+  // Unlocks the leaf and, while it is still pinned, marks the candidates whose page the visibility map
+  // vouches for.
+  void settle(std::vector<Candidate>& out, size_t known);
+
+  Relation heap_;
+  pg::BTree tree_;
+  Buffer map_ = InvalidBuffer;
+};
+
+}  // namespace tenfold::hotel

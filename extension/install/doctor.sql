@@ -1,0 +1,69 @@
+CREATE OR REPLACE FUNCTION tenfold.doctor(OUT "check" text, OUT ok boolean, OUT detail text, OUT mend text) RETURNS SETOF record
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  finding record;
+BEGIN
+  FOR finding IN
+    SELECT * FROM tenfold._doctor_server() UNION ALL
+    SELECT * FROM tenfold._doctor_extensions() UNION ALL
+    SELECT * FROM tenfold._doctor_versions()
+  LOOP
+    "check" := finding."check";
+    ok := finding.ok;
+    detail := finding.detail;
+    mend := CASE WHEN finding.ok THEN 'ok' ELSE finding.mend END;
+    RETURN NEXT;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION tenfold.doctor IS 'what is in order and what is not; mend says ok or the one command that puts it right';
+
+CREATE OR REPLACE FUNCTION tenfold._doctor_server(OUT "check" text, OUT ok boolean, OUT detail text, OUT mend text) RETURNS SETOF record
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT 'preload', tenfold._preloaded(), CASE WHEN tenfold._preloaded() THEN 'preloaded' ELSE 'loaded on demand' END,
+    'ALTER SYSTEM SET shared_preload_libraries = ''pg_cron'', ''tenfold''; -- then restart'
+  UNION ALL
+  SELECT 'pg_cron database', current_setting('cron.database_name', true) IS NOT DISTINCT FROM current_database()::text,
+    coalesce(current_setting('cron.database_name', true), 'pg_cron is not loaded'),
+    format('ALTER SYSTEM SET cron.database_name = %L; -- then restart', current_database())
+  UNION ALL
+  SELECT 'roles', count(r.oid) = count(*), count(r.oid) || ' of ' || count(*), 'SELECT tenfold.create_roles();'
+  FROM unnest(tenfold._role_names()) AS wanted(name) LEFT JOIN pg_catalog.pg_roles r ON r.rolname = wanted.name
+  UNION ALL
+  SELECT 'drop guard', count(*) = 1, CASE count(*) WHEN 1 THEN 'event trigger' ELSE 'absent' END,
+    'SELECT tenfold.install(''kernel''); -- as a superuser'
+  FROM pg_catalog.pg_event_trigger WHERE evtname = 'tenfold_refuse_drop';
+END;
+COMMENT ON FUNCTION tenfold._doctor_server IS 'the rows of doctor() on the server and its roles';
+
+CREATE OR REPLACE FUNCTION tenfold._doctor_extensions(OUT "check" text, OUT ok boolean, OUT detail text, OUT mend text) RETURNS SETOF record
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT 'extension ' || wanted.name, e.oid IS NOT NULL, coalesce(e.extversion, 'absent'), format('CREATE EXTENSION %I;', wanted.name)
+  FROM (SELECT DISTINCT unnest(s.extensions) FROM tenfold.module_source s UNION SELECT 'pg_cron') AS wanted(name)
+  LEFT JOIN pg_catalog.pg_extension e ON e.extname = wanted.name
+  ORDER BY wanted.name;
+END;
+COMMENT ON FUNCTION tenfold._doctor_extensions IS 'the rows of doctor() on other extensions';
+
+-- The library may be newer than the catalog (packages were upgraded), the catalog newer than the schema.
+CREATE OR REPLACE FUNCTION tenfold._doctor_versions(OUT "check" text, OUT ok boolean, OUT detail text, OUT mend text) RETURNS SETOF record
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+  RETURN QUERY SELECT 'catalog version', e.extversion = tenfold.version(),
+      format('catalog %s, library %s', e.extversion, tenfold.version()), 'ALTER EXTENSION tenfold UPDATE;'
+    FROM pg_extension e WHERE e.extname = 'tenfold';
+  IF to_regclass('tenfold.module') IS NULL THEN
+    RETURN QUERY SELECT 'schema version', false, 'nothing installed', 'CALL tenfold.install_all();';
+  ELSE
+    RETURN QUERY SELECT 'module ' || s.module, coalesce(m.version = tenfold.version(), false),
+        coalesce(m.version, 'not installed'), format('SELECT tenfold.install(%L);', s.module)
+      FROM tenfold.module_source s LEFT JOIN tenfold.module m USING (module) ORDER BY s.ordinal;
+    RETURN QUERY SELECT * FROM tenfold._doctor_jobs();
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION tenfold._doctor_versions IS 'the rows of doctor() on versions of library, catalog, modules and jobs';

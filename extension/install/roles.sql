@@ -1,0 +1,33 @@
+CREATE OR REPLACE FUNCTION tenfold.create_roles() RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS $$
+DECLARE
+  role_name text;
+  member regprocedure;
+BEGIN
+  FOREACH role_name IN ARRAY tenfold._role_names() LOOP
+    IF to_regrole(role_name) IS NULL THEN
+      EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
+    END IF;
+  END LOOP;
+  -- Each may do what the one before it may; a worker acts for the system and inherits nothing.
+  GRANT tenfold_anonymous TO tenfold_user;
+  GRANT tenfold_user TO tenfold_merchant;
+  GRANT tenfold_merchant TO tenfold_operator;
+
+  EXECUTE format('GRANT CREATE ON DATABASE %I TO tenfold_owner', current_database());
+  ALTER SCHEMA tenfold OWNER TO tenfold_owner;
+  FOR member IN SELECT m.oid FROM tenfold._members() m LOOP
+    EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO tenfold_owner WITH GRANT OPTION', member);
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION tenfold.create_roles IS
+  'creates the roles that are absent (roles belong to the cluster) and hands schema tenfold to tenfold_owner; superuser, idempotent';
+
+CREATE OR REPLACE FUNCTION tenfold._role_names() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN ARRAY['tenfold_owner', 'tenfold_anonymous', 'tenfold_user', 'tenfold_merchant', 'tenfold_operator', 'tenfold_worker'];
+COMMENT ON FUNCTION tenfold._role_names IS 'the roles of tenfold; all NOLOGIN: grant them to your own login roles';

@@ -1,0 +1,60 @@
+#include "kernel/error.hpp"
+
+#include <array>
+
+namespace tenfold {
+namespace {
+
+// Standard SQLSTATEs where clients already act on them; else class TF: TF0 installer, TFG geo, TFH hotel.
+constexpr std::array rows{
+    CodeRow{Code::null_value, "22004", "null_value", 400, "a required value is NULL"},
+    CodeRow{Code::invalid_parameter, "22023", "invalid_parameter", 400,
+            "a value is not one of those allowed"},
+    CodeRow{Code::feature_not_supported, "0A000", "feature_not_supported", 501,
+            "not available in this version"},
+    CodeRow{Code::out_of_memory, "53200", "out_of_memory", 503, "an allocation failed"},
+    CodeRow{Code::query_canceled, "57014", "query_canceled", 503, "the caller asked to stop"},
+    CodeRow{Code::internal, "XX000", "internal", 500, "a broken invariant: please report it"},
+    CodeRow{Code::invalid_coordinate, "TFG01", "invalid_coordinate", 400,
+            "latitude or longitude out of range"},
+    CodeRow{Code::invalid_radius, "TFG02", "invalid_radius", 400,
+            "radius not between 0 and half the Earth's girth"},
+    CodeRow{Code::invalid_geohash, "TFG03", "invalid_geohash", 400, "text is no geohash"},
+    CodeRow{Code::invalid_precision, "TFG04", "invalid_precision", 400, "geohash precision not in 1 … 12"},
+    CodeRow{Code::invalid_limit, "TFH01", "invalid_limit", 400, "limit out of range"},
+    CodeRow{Code::unknown_amenity, "TFH02", "unknown_amenity", 400, "amenity is not in hotel.amenity"},
+    CodeRow{Code::invalid_filter, "TFH03", "invalid_filter", 400,
+            "stars, rating or price filter out of range"},
+    CodeRow{Code::hotel_not_found, "TFH04", "hotel_not_found", 404, "no hotel has this id"},
+    CodeRow{Code::version_conflict, "TFH05", "version_conflict", 412, "the hotel changed since it was read"},
+    CodeRow{Code::unknown_module, "TF001", "unknown_module", 400, "tenfold has no module of this name"},
+    CodeRow{Code::foreign_schema, "TF002", "foreign_schema", 409,
+            "a schema of this name exists and is not tenfold's"},
+    CodeRow{Code::missing_role, "TF003", "missing_role", 409, "tenfold's roles do not exist yet"},
+    CodeRow{Code::missing_extension, "TF004", "missing_extension", 409,
+            "a module needs an extension that is absent"},
+    CodeRow{Code::not_confirmed, "TF005", "not_confirmed", 409, "a destructive call was not confirmed"},
+    CodeRow{Code::migration_changed, "TF006", "migration_changed", 409,
+            "an applied migration differs from its source"},
+    CodeRow{Code::tables_exist, "TF007", "tables_exist", 409,
+            "DROP EXTENSION while tenfold's tables hold data"},
+};
+
+constexpr bool in_order() {
+  for (size_t i = 0; i < rows.size(); i++)
+    if (rows[i].code != static_cast<Code>(i)) return false;
+  return true;
+}
+static_assert(in_order(), "the rows stand in the order of enum Code, so that row_of() is an index");
+
+}  // namespace
+
+std::span<const CodeRow> error_codes() {
+  return rows;
+}
+
+const CodeRow& row_of(Code code) {
+  return rows[static_cast<size_t>(code)];
+}
+
+}  // namespace tenfold

@@ -1,0 +1,58 @@
+// What can go wrong, as values. One table of codes serves C++, SQL (tenfold.error_code) and HTTP.
+#pragma once
+
+#include "kernel/wall.hpp"
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace tenfold {
+
+// Names the SQLSTATE of an Error; the rows in error.cpp give each its text, HTTP status and meaning.
+enum class Code {
+  null_value,
+  invalid_parameter,
+  feature_not_supported,
+  out_of_memory,
+  query_canceled,
+  internal,
+  invalid_coordinate,
+  invalid_radius,
+  invalid_geohash,
+  invalid_precision,
+  invalid_limit,
+  unknown_amenity,
+  invalid_filter,
+  hotel_not_found,
+  version_conflict,
+  unknown_module,
+  foreign_schema,
+  missing_role,
+  missing_extension,
+  not_confirmed,
+  migration_changed,
+  tables_exist,
+};
+
+struct CodeRow {
+  Code code;
+  char sqlstate[6];
+  const char* name;  // snake_case, stable: clients may match on it
+  int http_status;
+  const char* meaning;  // one line for people
+};
+
+std::span<const CodeRow> error_codes();
+const CodeRow& row_of(Code code);
+
+// A failure that a caller can act on. Message: lower case, names the thing and the value. Hint: what to do
+// next.
+struct Error {
+  Code code = Code::internal;
+  std::string message;
+  std::string hint = {};
+  std::string detail = {};
+};
+
+}  // namespace tenfold

@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Write one extension script: tenfold--VERSION.sql, or the update tenfold--A--B.sql.
+
+Usage: make_script.py OUTPUT
+
+A script declares the members (the .sql files beside the C++) and carries the text of everything in ../sql, which
+tenfold.install() runs later, in the member tables tenfold.module_source and tenfold.migration_source. An update first does what
+updates/tenfold--A--B.sql says, then replays the same.
+"""
+import configparser
+import re
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SQL = HERE.parent / 'sql'
+
+# CREATE EXTENSION rewrites these even inside dollar quotes.
+REWRITTEN = re.compile(r'MODULE_PATHNAME|@extschema|@extowner|^\\echo', re.MULTILINE)
+
+QUIT = '\\echo Use "CREATE EXTENSION tenfold" to load this file. \\quit\n'
+
+# A member whose ACL nobody touched yet is new: PUBLIC may not call it. Touching others here would freeze their ACLs
+# and hide users' grants from pg_dump. The owner role, once it exists, hands the right on by name (sql/*/rights.sql).
+CLOSE = '\nSELECT tenfold._close_new_members();\n'
+
+
+def quote(text):
+    """A dollar-quoted literal whose tag does not occur in the text."""
+    tag = '$tf$'
+    while tag in text:
+        tag = tag[:-1] + 'x$'
+    return f'{tag}{text}{tag}'
+
+
+def array(words):
+    return "'{" + ','.join(words.split()) + "}'"
+
+
+# SQL-standard bodies are bound when they are declared, so the installer's files come in this order.
+INSTALLER = ['schema_guard', 'source', 'version', 'members', 'roles', 'install', 'uninstall', 'doctor']
+
+
+def members():
+    """The declarations beside the C++: the installer first, then by folder and name."""
+    installer = [HERE / 'install' / f'{stem}.sql' for stem in INSTALLER]
+    others = sorted(f for f in HERE.glob('*/*.sql') if f.parent.name not in ('install', 'updates'))
+    for file in installer + others:
+        yield f'\n-- {file.parent.name}/{file.name}\n{file.read_text()}'
+
+
+def source_rows():
+    """The rows of module_source and migration_source, in load order."""
+    for ordinal, folder in enumerate(sorted(p for p in SQL.iterdir() if p.is_dir())):
+        module = folder.name.split('_', 1)[1]
+        ini = configparser.ConfigParser()
+        ini.read(folder / 'module.ini')
+        head = ini['module']
+        yield (f"INSERT INTO tenfold.module_source VALUES ('{module}', {ordinal}, '{head['schema']}', "
+               f"{array(head.get('needs', ''))}, {array(head.get('extensions', ''))});\n")
+        yield from migration_rows(module, folder)
+
+
+def migration_rows(module, folder):
+    tables = [(f, True) for f in sorted(folder.glob('tables/*.sql'))]
+    replayed = [(f, False) for f in sorted(folder.glob('*.sql'), key=replay_order)]
+    for position, (file, once) in enumerate(tables + replayed):
+        body = file.read_text()
+        if REWRITTEN.search(body):
+            sys.exit(f'{file}: CREATE EXTENSION would rewrite {REWRITTEN.search(body).group()!r}')
+        name = file.relative_to(folder).with_suffix('').as_posix()
+        yield (f"INSERT INTO tenfold.migration_source VALUES ('{module}', {position}, '{name}', "
+               f"{'true' if once else 'false'}, {quote(body)});\n")
+
+
+def replay_order(file):
+    """Functions, then the views over them, the HTTP functions, and the rights to all of it."""
+    last = {'views': 1, 'api': 2, 'rights': 3}
+    return last.get(file.stem, 0), file.stem
+
+
+def script(output):
+    update = HERE / 'updates' / output
+    yield QUIT
+    if update.exists():
+        yield update.read_text()
+    yield from members()
+    yield '\nTRUNCATE tenfold.module_source, tenfold.migration_source;\n'
+    yield from source_rows()
+    yield CLOSE
+    if not update.exists():
+        yield (HERE / 'install' / 'welcome.txt').read_text()
+
+
+if __name__ == '__main__':
+    target = Path(sys.argv[1])
+    target.write_text(''.join(script(target.name)))

@@ -1,0 +1,44 @@
+#include "pg/args.hpp"
+
+#include "pg/call.hpp"
+
+namespace tenfold::pg {
+namespace {
+
+std::string_view view_of(const text* t) {
+  return {VARDATA_ANY(t), static_cast<size_t>(VARSIZE_ANY_EXHDR(t))};
+}
+
+}  // namespace
+
+template <>
+std::string_view from_datum(Datum d) {
+  auto* raw = reinterpret_cast<varlena*>(DatumGetPointer(d));
+  if (!VARATT_IS_EXTENDED(raw) || VARATT_IS_SHORT(raw)) return view_of(raw);
+  return view_of(call([&] { return pg_detoast_datum_packed(raw); }));
+}
+
+template <>
+std::vector<std::string_view> from_datum(Datum d) {
+  Datum* items = nullptr;
+  bool* nulls = nullptr;
+  int count = 0;
+  call([&] {
+    deconstruct_array(DatumGetArrayTypeP(d), TEXTOID, -1, false, TYPALIGN_INT, &items, &nulls, &count);
+  });
+  std::vector<std::string_view> views;
+  views.reserve(count);
+  for (int i = 0; i < count; i++) {
+    if (nulls[i])
+      throw Failure{{Code::null_value, "an array element is NULL", "Leave NULLs out of the array."}};
+    views.push_back(from_datum<std::string_view>(items[i]));
+  }
+  return views;
+}
+
+void Args::refuse_null(const char* name) {
+  throw Failure{{Code::null_value, std::string(name) + " must not be NULL",
+                 std::string("Give a value for ") + name + "."}};
+}
+
+}  // namespace tenfold::pg

@@ -1,0 +1,66 @@
+// Typed access to the arguments of a SQL function: read into plain values first, then think.
+#pragma once
+
+#include "pg/postgres.hpp"
+
+namespace tenfold::pg {
+
+// Datum → value. Text views point into the argument (detoasted where needed) and live as long as the call.
+template <class T>
+T from_datum(Datum datum);
+
+template <>
+inline bool from_datum(Datum d) {
+  return DatumGetBool(d);
+}
+template <>
+inline int32_t from_datum(Datum d) {
+  return DatumGetInt32(d);
+}
+template <>
+inline int64_t from_datum(Datum d) {
+  return DatumGetInt64(d);
+}
+template <>
+inline double from_datum(Datum d) {
+  return DatumGetFloat8(d);
+}
+template <>
+std::string_view from_datum(Datum d);
+template <>
+std::vector<std::string_view> from_datum(Datum d);  // text[]; a NULL element is a Failure
+
+class Args {
+ public:
+  explicit Args(FunctionCallInfo info) : info_(info) {}
+
+  FunctionCallInfo info() const { return info_; }
+
+  bool is_null(int i) const { return info_->args[i].isnull; }
+
+  // The i-th argument, from 0; NULL is a Failure with SQLSTATE 22004 that names it.
+  template <class T>
+  T get(int i, const char* name) const {
+    if (info_->args[i].isnull) refuse_null(name);
+    return from_datum<T>(info_->args[i].value);
+  }
+
+  template <class T>
+  std::optional<T> maybe(int i) const {
+    if (info_->args[i].isnull) return std::nullopt;
+    return from_datum<T>(info_->args[i].value);
+  }
+
+  // What the body returns for SQL's NULL.
+  Datum null() const {
+    info_->isnull = true;
+    return 0;
+  }
+
+ private:
+  [[noreturn]] static void refuse_null(const char* name);
+
+  FunctionCallInfo info_;
+};
+
+}  // namespace tenfold::pg

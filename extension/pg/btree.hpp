@@ -1,0 +1,103 @@
+// Reading a B-tree's pages directly, for an index whose first column is a bigint NOT NULL: some 2 µs cheaper
+// a range than the access method's scan, which pays for generality in comparisons, scan keys and copies.
+//
+// The rules are nbtree's own (see its README): share-lock a page to read it, go right when the key lies
+// beyond its high key, step over half-dead pages, remember the right link while the page is locked.
+#pragma once
+
+#include "pg/call.hpp"
+#include "pg/version.hpp"
+
+extern "C" {
+#include <utils/rel.h>
+}
+
+namespace tenfold::pg {
+
+// A share-locked leaf page; a view that lives until its tree moves on.
+class BTreeLeaf {
+ public:
+  BTreeLeaf() = default;
+  explicit BTreeLeaf(Page page) : page_(page) {}
+
+  explicit operator bool() const { return page_ != nullptr; }
+
+  int first() const { return P_FIRSTDATAKEY(opaque()); }
+  int last() const { return PageGetMaxOffsetNumber(page_); }
+
+  // Position of the first item with key >= bound; last() + 1 if there is none.
+  int first_at_least(int64 bound) const;
+
+  // The tuple, or null where a scan has found the row dead.
+  IndexTuple tuple(int position) const {
+    const ItemId item = PageGetItemId(page_, position);
+    return ItemIdIsDead(item) && !recovery_ ? nullptr
+                                            : reinterpret_cast<IndexTuple>(PageGetItem(page_, item));
+  }
+
+  // Whether no item with a key <= bound stands on a page further right.
+  bool ends_beyond(int64 bound) const { return P_RIGHTMOST(opaque()) || high_key() > bound; }
+  // Whether the first item with key >= bound, if there is one, stands here or further right but no further
+  // left.
+  bool starts_before(int64 bound) const;
+  bool may_hold(int64 key) const { return P_RIGHTMOST(opaque()) || high_key() >= key; }
+  bool is_ignored() const { return P_IGNORE(opaque()); }
+  bool is_leaf() const { return P_ISLEAF(opaque()); }
+  BlockNumber right() const { return opaque()->btpo_next; }
+  // On an inner page: the child to search for the first item with key >= bound.
+  BlockNumber child_for(int64 bound) const;
+
+ private:
+  BTPageOpaque opaque() const { return BTPageGetOpaque(page_); }
+  int64 high_key() const { return key_at(P_HIKEY); }
+  // No column is NULL, so there is no bitmap and the key follows the header.
+  int64 key_at(int position) const {
+    const auto* tuple = reinterpret_cast<const char*>(PageGetItem(page_, PageGetItemId(page_, position)));
+    return *reinterpret_cast<const int64*>(tuple + sizeof(IndexTupleData));
+  }
+
+  Page page_ = nullptr;
+  // A standby must not trust the hints of its primary's scans.
+  bool recovery_ = TransactionStartedDuringRecovery();
+};
+
+// A row's place in the heap as one number, and back.
+inline uint64_t row_number(const ItemPointerData* tid) {
+  return static_cast<uint64_t>(ItemPointerGetBlockNumber(tid)) << 16 | ItemPointerGetOffsetNumber(tid);
+}
+inline ItemPointerData row_tid(uint64_t number) {
+  ItemPointerData tid;
+  ItemPointerSet(&tid, number >> 16, number & 0xffff);
+  return tid;
+}
+
+class BTree {
+ public:
+  BTree() = default;
+  BTree(Relation heap, Relation index) : heap_(heap), index_(index) {}
+
+  Relation index() const { return index_; }
+
+  // The share-locked leaf where the first item with key >= bound stands or would stand; nothing in an empty
+  // index.
+  BTreeLeaf leaf_of(int64 bound);
+  // The leaf at a right link that was read under lock.
+  BTreeLeaf leaf_at(BlockNumber block);
+  // Gives the lock back and keeps the pin.
+  void unlock();
+  void close();
+
+ private:
+  BTreeLeaf still_good(int64 bound);
+  BTreeLeaf descend(int64 bound);
+  void go_to(BlockNumber block);
+  void go_right_for(int64 bound);
+  BTreeLeaf page() const { return BTreeLeaf(BufferGetPage(held_)); }
+
+  Relation heap_ = nullptr;
+  Relation index_ = nullptr;
+  Buffer held_ = InvalidBuffer;  // pinned
+  bool locked_ = false;
+};
+
+}  // namespace tenfold::pg

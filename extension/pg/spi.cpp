@@ -1,0 +1,32 @@
+#include "pg/spi.hpp"
+
+namespace tenfold::pg::spi {
+
+SPIPlanPtr Query::plan() {
+  if (!plan_) {
+    plan_ = SPI_prepare(text_, static_cast<int>(types_.size()), types_.data());
+    if (!plan_ || SPI_keepplan(plan_) != 0) elog(ERROR, "cannot prepare: %s", text_);
+  }
+  return plan_;
+}
+
+uint64 connect_and_run(Query& query, std::span<const NullableDatum> parameters, bool read_only) {
+  Datum values[FUNC_MAX_ARGS];
+  char nulls[FUNC_MAX_ARGS];
+  for (size_t i = 0; i < parameters.size(); i++) {
+    values[i] = parameters[i].value;
+    nulls[i] = parameters[i].isnull ? 'n' : ' ';
+  }
+  call([&] {
+    SPI_connect();
+    if (int code = SPI_execute_plan(query.plan(), values, nulls, read_only, 0); code < 0)
+      elog(ERROR, "statement failed: %s", SPI_result_code_string(code));
+  });
+  return SPI_processed;
+}
+
+void disconnect() {
+  call([] { SPI_finish(); });
+}
+
+}  // namespace tenfold::pg::spi

@@ -1,0 +1,9 @@
+-- EXECUTE by name only. Members of the extension were closed by its script.
+REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA tenfold FROM PUBLIC;
+
+GRANT USAGE ON SCHEMA tenfold TO tenfold_anonymous, tenfold_worker;
+GRANT EXECUTE ON FUNCTION tenfold.version(), tenfold.current_subject() TO tenfold_anonymous, tenfold_worker;
+GRANT SELECT ON tenfold.error_code TO tenfold_anonymous, tenfold_worker;
+GRANT EXECUTE ON FUNCTION tenfold._error_codes() TO tenfold_anonymous, tenfold_worker;
+GRANT SELECT ON tenfold.installed, tenfold.module, tenfold.migration, tenfold.scheduled_job, tenfold.scheduled_job_status TO tenfold_operator;
+GRANT EXECUTE ON FUNCTION tenfold._job_runs(), tenfold._cron_name(text), tenfold.doctor(), tenfold.purge_job_runs(interval) TO tenfold_operator;

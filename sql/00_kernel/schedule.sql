@@ -1,0 +1,81 @@
+CREATE OR REPLACE FUNCTION tenfold._cron_name(job text) RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+RETURN 'tenfold:' || current_database() || ':' || job;
+COMMENT ON FUNCTION tenfold._cron_name IS 'a job''s name in pg_cron, which is one namespace for all databases';
+
+CREATE OR REPLACE FUNCTION tenfold.schedule_jobs() RETURNS SETOF text
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  IF to_regclass('cron.job') IS NULL THEN
+    RAISE NOTICE 'pg_cron is not in this database: an administrator runs these in database %',
+      coalesce(current_setting('cron.database_name', true), 'cron.database_name');
+    RETURN QUERY SELECT format('SELECT cron.schedule_in_database(%L, %L, %L, %L);',
+      tenfold._cron_name(j.name), j.schedule, j.command, current_database()) FROM tenfold.scheduled_job j ORDER BY j.name;
+  ELSE
+    PERFORM cron.unschedule(c.jobid) FROM cron.job c
+      WHERE c.jobname LIKE tenfold._cron_name('%')
+        AND c.jobname NOT IN (SELECT tenfold._cron_name(j.name) FROM tenfold.scheduled_job j);
+    PERFORM cron.schedule(tenfold._cron_name(j.name), j.schedule, j.command) FROM tenfold.scheduled_job j;
+    RETURN QUERY SELECT j.name FROM tenfold.scheduled_job j ORDER BY j.name;
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION tenfold.schedule_jobs IS
+  'gives every row of tenfold.scheduled_job to pg_cron, takes away what is no longer there; idempotent. Where pg_cron lives in another database, prints the statements for its administrator. Not in a dump: run it again after a restore';
+
+-- pg_cron may be absent, so its tables are named only when they are there.
+CREATE OR REPLACE FUNCTION tenfold._job_runs(
+  OUT name text, OUT active boolean, OUT started_at timestamptz, OUT ended_at timestamptz, OUT status text, OUT message text)
+RETURNS SETOF record
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+  IF to_regclass('cron.job') IS NOT NULL THEN
+    RETURN QUERY EXECUTE $query$
+      SELECT j.name, c.active, r.start_time, r.end_time, r.status, r.return_message
+      FROM tenfold.scheduled_job j JOIN cron.job c ON c.jobname = tenfold._cron_name(j.name)
+      LEFT JOIN LATERAL (SELECT * FROM cron.job_run_details d WHERE d.jobid = c.jobid ORDER BY d.runid DESC LIMIT 1) r ON true
+    $query$;
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION tenfold._job_runs IS 'the jobs that pg_cron knows, each with its last run';
+
+CREATE OR REPLACE FUNCTION tenfold._doctor_jobs(OUT "check" text, OUT ok boolean, OUT detail text, OUT mend text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT 'scheduled jobs' AS "check", count(r.name) = count(*) AS ok, count(r.name) || ' of ' || count(*) AS detail,
+    'SELECT tenfold.schedule_jobs();' AS mend
+  FROM tenfold.scheduled_job j LEFT JOIN tenfold._job_runs() r ON r.name = j.name AND r.active;
+END;
+COMMENT ON FUNCTION tenfold._doctor_jobs IS 'the row of doctor() on scheduled jobs';
+
+CREATE OR REPLACE FUNCTION tenfold.purge_job_runs(keep interval DEFAULT '7 days') RETURNS bigint
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  purged bigint := 0;
+BEGIN
+  IF to_regclass('cron.job_run_details') IS NOT NULL THEN
+    DELETE FROM cron.job_run_details d USING cron.job c
+      WHERE c.jobid = d.jobid AND c.jobname LIKE tenfold._cron_name('%') AND d.end_time < clock_timestamp() - keep;
+    GET DIAGNOSTICS purged = ROW_COUNT;
+  END IF;
+  RETURN purged;
+END
+$$;
+COMMENT ON FUNCTION tenfold.purge_job_runs IS 'forgets runs of tenfold''s jobs that ended longer ago than keep; gives their number';
+
+CREATE OR REPLACE FUNCTION tenfold._declare_job(
+  name text, module text, schedule text, command text, keeps_true text, longest_run interval) RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+  INSERT INTO tenfold.scheduled_job VALUES (name, module, schedule, command, keeps_true, longest_run)
+  ON CONFLICT (name) DO UPDATE SET (module, schedule, command, keeps_true, longest_run) =
+    (excluded.module, excluded.schedule, excluded.command, excluded.keeps_true, excluded.longest_run);
+END;
+COMMENT ON FUNCTION tenfold._declare_job IS 'what a module says of each of its jobs; tenfold.schedule_jobs() hands them to pg_cron';
+
+SELECT tenfold._declare_job('purge_job_runs', 'kernel', '17 3 * * *', 'SELECT tenfold.purge_job_runs()',
+  'pg_cron''s own log holds a week of our runs', '5 min');

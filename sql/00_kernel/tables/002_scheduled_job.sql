@@ -1,0 +1,11 @@
+CREATE TABLE tenfold.scheduled_job (
+  name text PRIMARY KEY,
+  module text NOT NULL,
+  schedule text NOT NULL,
+  command text NOT NULL,
+  keeps_true text NOT NULL,
+  longest_run interval NOT NULL,
+  CONSTRAINT schedule_is_cron CHECK (schedule ~ '^(\S+ ){4}\S+$')
+);
+COMMENT ON TABLE tenfold.scheduled_job IS
+  'the clock of the database: what pg_cron runs (minutes at the finest), what each job keeps true, and the longest run allowed. Each command is idempotent and may be run by hand';

@@ -1,0 +1,14 @@
+-- Its use of tenfold.version(), a member, is what stops a plain DROP EXTENSION.
+CREATE OR REPLACE VIEW tenfold.installed AS
+  SELECT m.module, m.version, m.installed_at, tenfold.version() AS library_version FROM tenfold.module m;
+COMMENT ON VIEW tenfold.installed IS 'the installed modules beside the version of the library';
+
+CREATE OR REPLACE VIEW tenfold.error_code AS SELECT * FROM tenfold._error_codes();
+COMMENT ON VIEW tenfold.error_code IS 'the errors tenfold raises by itself: SQLSTATE, stable name, HTTP status, meaning';
+
+CREATE OR REPLACE VIEW tenfold.scheduled_job_status AS
+  SELECT j.name, j.module, j.schedule, j.keeps_true, coalesce(r.active, false) AS scheduled,
+    r.started_at AS last_started_at, r.status AS last_status, r.ended_at - r.started_at AS last_took,
+    j.longest_run, CASE WHEN r.status = 'failed' THEN r.message END AS last_error
+  FROM tenfold.scheduled_job j LEFT JOIN tenfold._job_runs() r USING (name);
+COMMENT ON VIEW tenfold.scheduled_job_status IS 'each job of the database''s clock with its last run and error';

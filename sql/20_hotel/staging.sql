@@ -1,0 +1,93 @@
+CREATE OR REPLACE VIEW hotel.staging_check WITH (security_invoker = true) AS
+  SELECT s.*, CASE
+    WHEN coalesce(s.reference, '') = '' THEN 'reference is missing'
+    WHEN coalesce(s.name, '') = '' OR length(s.name) > 200 THEN 'name must have 1 to 200 characters'
+    WHEN s.country IS NULL OR s.country !~ '^[A-Z]{2}$' THEN format('country %L is not ISO 3166-1 alpha-2', s.country)
+    WHEN s.city IS NULL OR length(s.city) > 200 THEN 'city must have at most 200 characters'
+    WHEN s.lat IS NULL OR s.lat !~ '^[-+]?\d{1,2}(\.\d{1,18})?$' OR abs(s.lat::numeric) > 90 THEN format('latitude %L is not in -90 … 90', s.lat)
+    WHEN s.lng IS NULL OR s.lng !~ '^[-+]?\d{1,3}(\.\d{1,18})?$' OR abs(s.lng::numeric) > 180 THEN format('longitude %L is not in -180 … 180', s.lng)
+    WHEN s.stars !~ '^[1-5]$' THEN format('stars %L are not in 1 … 5', s.stars)
+    WHEN s.rating_average !~ '^([0-4](\.\d{1,9})?|5(\.0{1,9})?)$' THEN format('rating average %L is not in 0 … 5', s.rating_average)
+    WHEN s.rating_count !~ '^\d{1,9}$' THEN format('rating count %L is no count', s.rating_count)
+    WHEN s.average_price_minor !~ '^\d{1,15}$' THEN format('average price %L is not in minor units', s.average_price_minor)
+    WHEN s.average_price_minor IS NOT NULL AND s.currency IS NULL THEN 'a price needs a currency'
+    WHEN s.currency !~ '^[A-Z]{3}$' THEN format('currency %L is not ISO 4217', s.currency)
+    WHEN s.amenities !~ '^\{([a-z0-9_]+(,[a-z0-9_]+)*)?\}$' THEN format('amenities %L are not of the form {wifi,pool}', s.amenities)
+    WHEN tenfold._hotel_unknown_amenity(s.amenities::text[]) IS NOT NULL
+      THEN format('amenity %L is unknown', tenfold._hotel_unknown_amenity(s.amenities::text[]))
+  END AS problem
+  FROM hotel.staging s;
+COMMENT ON VIEW hotel.staging_check IS 'the rows of hotel.staging, each with what is wrong with it (NULL: nothing)';
+
+-- The body is text: pg_dump spells out a comparison of rows in another way each time it goes through.
+CREATE OR REPLACE FUNCTION hotel.load_batch(
+  max_rows int DEFAULT 50000, OUT taken bigint, OUT added bigint, OUT updated bigint, OUT unchanged bigint, OUT rejected bigint)
+LANGUAGE sql VOLATILE
+AS $$
+  WITH batch AS MATERIALIZED (
+    SELECT c.* FROM hotel.staging_check c
+    JOIN (SELECT s.line FROM hotel.staging s ORDER BY s.line LIMIT max_rows FOR UPDATE SKIP LOCKED) AS mine USING (line)
+  ), gone AS (
+    DELETE FROM hotel.staging s USING batch b WHERE s.line = b.line
+  ), refused AS (
+    INSERT INTO hotel.staging_rejected SELECT b.*, clock_timestamp() FROM batch b WHERE b.problem IS NOT NULL RETURNING 1
+  ), wanted AS (
+    -- The same hotel twice in a batch: the later line is the newer one.
+    SELECT DISTINCT ON (b.owner_id, b.reference, b.country) b.owner_id, b.reference, b.country, b.name, b.city,
+      b.lat::numeric(9, 7) AS lat, b.lng::numeric(10, 7) AS lng, b.stars::smallint AS stars,
+      b.rating_average::numeric(3, 2) AS rating_average, coalesce(b.rating_count::int, 0) AS rating_count,
+      b.average_price_minor::bigint AS average_price_minor, b.currency,
+      hotel.price_range_of(b.average_price_minor::bigint, b.currency) AS price_range,
+      tenfold._hotel_amenity_mask(coalesce(b.amenities, '{}')::text[]) AS amenities
+    FROM batch b WHERE b.problem IS NULL ORDER BY b.owner_id, b.reference, b.country, b.line DESC
+  ), written AS (
+    INSERT INTO hotel.hotel AS h (owner_id, reference, country, name, city, lat, lng, stars, rating_average, rating_count,
+      average_price_minor, currency, price_range, amenities)
+    -- Neighbours on the map become neighbours in the heap.
+    SELECT w.* FROM wanted w ORDER BY tenfold._geo_place_key(w.lat, w.lng)
+    ON CONFLICT (owner_id, reference, country) DO UPDATE SET
+      (name, city, lat, lng, stars, rating_average, rating_count, average_price_minor, currency, price_range, amenities,
+       version, updated_at, removed_at) =
+      (excluded.name, excluded.city, excluded.lat, excluded.lng, excluded.stars, excluded.rating_average, excluded.rating_count,
+       excluded.average_price_minor, excluded.currency, excluded.price_range, excluded.amenities,
+       h.version + 1, clock_timestamp(), NULL)
+    WHERE (h.name, h.city, h.lat, h.lng, h.stars, h.rating_average, h.rating_count, h.average_price_minor, h.currency, h.price_range, h.amenities, h.removed_at)
+      IS DISTINCT FROM (excluded.name, excluded.city, excluded.lat, excluded.lng, excluded.stars, excluded.rating_average,
+        excluded.rating_count, excluded.average_price_minor, excluded.currency, excluded.price_range, excluded.amenities, NULL)
+    RETURNING h.version = 1 AS is_new
+  )
+  SELECT t.n, w.added, w.updated, t.n - r.n - w.added - w.updated, r.n
+  FROM (SELECT count(*) FROM batch) AS t(n), (SELECT count(*) FROM refused) AS r(n),
+    (SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM written) AS w(added, updated);
+$$;
+COMMENT ON FUNCTION hotel.load_batch IS
+  'moves the next rows of hotel.staging into hotel.hotel, by owner, reference and country: adds, updates, leaves unchanged, or rejects into hotel.staging_rejected. Several may run at once';
+
+CREATE OR REPLACE PROCEDURE hotel.load_staging(batch_rows int DEFAULT 50000)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  batch record;
+  total bigint := (SELECT count(*) FROM hotel.staging);
+  done bigint := 0;
+  refused bigint := 0;
+BEGIN
+  LOOP
+    SELECT * INTO batch FROM hotel.load_batch(batch_rows);
+    EXIT WHEN batch.taken = 0;
+    COMMIT;
+    done := done + batch.taken;
+    refused := refused + batch.rejected;
+    RAISE NOTICE '% of % hotels loaded (% %%), % rejected', done, total, done * 100 / greatest(total, 1), refused;
+  END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE hotel.load_staging IS 'loads all of hotel.staging, batch by batch with a commit and a progress line after each';
+
+CREATE OR REPLACE FUNCTION hotel.purge_rejected(keep interval DEFAULT '30 days') RETURNS bigint
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+  WITH gone AS (DELETE FROM hotel.staging_rejected r WHERE r.rejected_at < clock_timestamp() - keep RETURNING 1)
+  SELECT count(*) FROM gone;
+END;
+COMMENT ON FUNCTION hotel.purge_rejected IS 'forgets rows that were rejected longer ago than keep; gives their number';

@@ -1,0 +1,118 @@
+"""The measuring stand: the loaded cluster, pgbench, Redis, rounds and ratios."""
+import os
+import re
+import socket
+import statistics
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from services.cluster import ROOT, Cluster
+
+ROUNDS = int(os.environ.get('BENCH_ROUNDS', '5'))
+SECONDS = int(os.environ.get('BENCH_SECONDS', '4'))
+HOTELS = int(os.environ.get('BENCH_HOTELS', '1000000'))
+CLIENTS, THREADS = 4, 2
+
+
+def loaded_cluster():
+    """A running cluster with HOTELS hotels, vacuumed; made when absent."""
+    cluster = Cluster(ROOT / '.run' / 'bench', preload='pg_cron,tenfold',
+                      settings={'shared_buffers': '2GB', 'max_wal_size': '8GB', 'autovacuum': 'off', 'jit': 'off'})
+    cluster.start()
+    cluster.install_tenfold()
+    if cluster.psql('-c', 'SELECT count(*) FROM hotel.hotel') .strip() != str(HOTELS):
+        subprocess.run([ROOT / 'tests' / 'data' / 'load', cluster.path, str(HOTELS)], check=True)
+    cluster.psql('-c', 'VACUUM (ANALYZE) hotel.hotel', '-c', 'REINDEX INDEX hotel.hotel_place')
+    visible = cluster.psql('-c', "SELECT relallvisible::float8 / relpages FROM pg_class WHERE oid = 'hotel.hotel'::regclass")
+    assert float(visible) > 0.99, f'only {visible} of the heap is all-visible'
+    return cluster
+
+
+def query_points(db, count):
+    """Points beside hotels, as people ask: where hotels are, there are questions."""
+    db.execute('SELECT setseed(0.7)')
+    return db.execute("""SELECT round((lat + (random() - 0.5) / 100)::numeric, 6)::float8, round((lng + (random() - 0.5) / 100)::numeric, 6)::float8
+        FROM hotel.hotel WHERE abs(lat) < 80 AND abs(lng) < 179 ORDER BY random() LIMIT %s""", (count,)).fetchall()
+
+
+class Pgbench:
+    """Runs SQL with :lat and :lng over many points. A script a point: choosing costs nothing inside the timed SQL."""
+
+    def __init__(self, cluster, points):
+        self.cluster = cluster
+        self.folder = tempfile.TemporaryDirectory(prefix='tenfold-bench-')
+        self.points = points
+
+    def rate(self, name, sql, seconds=SECONDS, clients=CLIENTS):
+        """Transactions a second."""
+        arguments = []
+        for number, (lat, lng) in enumerate(self.points):
+            script = Path(self.folder.name) / f'{name}.{number}'
+            # An expression keeps -M prepared from seeing a constant.
+            script.write_text(f'\\set lat {lat} + 0.00001 * random(-100, 100)\n\\set lng {lng} + 0.00001 * random(-100, 100)\n{sql};\n')
+            arguments += ['-f', script]
+        output = subprocess.run(['pgbench', '-n', '-M', 'prepared', '-c', str(clients), '-j', str(THREADS), '-T', str(seconds), *arguments],
+                                env=self.cluster.env(), capture_output=True, text=True, check=True).stdout
+        return float(re.search(r'^tps = ([\d.]+)', output, re.MULTILINE)[1])
+
+
+@contextmanager
+def redis_with_hotels(db):
+    """A Redis on a Unix socket that holds every hotel under key `hotels`; gives the socket's path."""
+    with tempfile.TemporaryDirectory(prefix='tenfold-redis-') as folder:
+        path = f'{folder}/redis.sock'
+        server = subprocess.Popen(['redis-server', '--port', '0', '--unixsocket', path, '--save', '', '--appendonly', 'no'],
+                                  stdout=subprocess.DEVNULL)
+        try:
+            wait_for_socket(path, server)
+            fill_redis(path, db)
+            yield path
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def wait_for_socket(path, server):
+    while server.poll() is None:
+        try:
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(path)
+            return
+        except OSError:
+            continue
+    raise RuntimeError('redis-server ended at its start')
+
+
+def fill_redis(path, db):
+    """GEOADD through redis-cli --pipe, which is how Redis wants mass insertion."""
+    commands = bytearray()
+    for hotel_id, lat, lng in db.execute('SELECT hotel_id, lat::float8, lng::float8 FROM hotel.hotel WHERE abs(lat) < 85'):
+        commands += command('GEOADD', 'hotels', repr(lng), repr(lat), str(hotel_id))
+    subprocess.run(['redis-cli', '-s', path, '--pipe'], input=bytes(commands), check=True, stdout=subprocess.DEVNULL)
+
+
+def command(*words):
+    """A command in Redis' own protocol."""
+    encoded = [word.encode() for word in words]
+    return b'*%d\r\n' % len(encoded) + b''.join(b'$%d\r\n%s\r\n' % (len(word), word) for word in encoded)
+
+
+def medians(measurements, rounds=ROUNDS):
+    """Runs every measurement in turn, so many rounds; gives the median of each, and prints as it goes."""
+    seen = {name: [] for name in measurements}
+    for number in range(rounds):
+        for name, measure in measurements.items():
+            seen[name].append(measure())
+            print(f'round {number + 1} of {rounds}: {name} {seen[name][-1]:,.0f} a second', flush=True)
+    return {name: statistics.median(values) for name, values in seen.items()}
+
+
+def print_ratio(name, value, floor, target):
+    print(f'ratio {name} {value:.2f} floor {floor} target {target}')
+
+
+def connect(cluster):
+    return psycopg.connect(cluster.dsn(), autocommit=True)

@@ -1,0 +1,86 @@
+"""What writing costs beside a plain table with one GiST index, and what searches cost while hotels change."""
+import threading
+import time
+
+import stand
+
+POINTS = 100
+CHANGES_A_SECOND = 200
+SNAPSHOT_UPDATES = 60_000
+OURS = 'SELECT hotel.nearby_json(:lat, :lng, 5000)'
+
+PLAIN = """
+DROP SCHEMA IF EXISTS plain CASCADE;
+CREATE SCHEMA plain;
+CREATE TABLE plain.hotel (hotel_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text, country text, city text, stars smallint,
+  removed_at timestamptz, location geography(Point, 4326));
+INSERT INTO plain.hotel (name, country, city, stars, location) SELECT name, country, city, stars, location FROM hotel.hotel ORDER BY hotel_id;
+CREATE INDEX ON plain.hotel USING gist (location);
+VACUUM ANALYZE plain.hotel;
+"""
+
+WRITES = {
+    'add': ("SELECT hotel.add_hotel('bench', 'FR', 'x', (:lat)::numeric, (:lng)::numeric, 3, '{wifi}')",
+            "INSERT INTO plain.hotel (name, country, city, stars, location) VALUES ('bench', 'FR', 'x', 3, ST_Point(:lng, :lat)::geography)"),
+    'update': ("SELECT hotel.update_hotel((random() * 999999)::bigint + 1, '{\"stars\": 4}')",
+               'UPDATE plain.hotel SET stars = 4 WHERE hotel_id = (SELECT (random() * 999999)::bigint + 1)'),
+    'remove': ('SELECT hotel.remove_hotel((SELECT hotel_id FROM hotel.hotel WHERE hotel_id > (SELECT (random() * 999000)::bigint) AND removed_at IS NULL ORDER BY hotel_id LIMIT 1))',
+               'UPDATE plain.hotel SET removed_at = now() WHERE hotel_id = (SELECT hotel_id FROM plain.hotel WHERE hotel_id > (SELECT (random() * 999000)::bigint) AND removed_at IS NULL ORDER BY hotel_id LIMIT 1)'),
+}
+
+
+class Changer(threading.Thread):
+    """Changes hotels at a fixed rate until stopped: updates, moves, ratings."""
+
+    def __init__(self, cluster):
+        super().__init__(daemon=True)
+        self.cluster, self.stopped, self.done = cluster, threading.Event(), 0
+
+    def run(self):
+        with stand.connect(self.cluster) as db:
+            start = time.monotonic()
+            while not self.stopped.wait(max(0, start + self.done / CHANGES_A_SECOND - time.monotonic())):
+                db.execute("SELECT hotel.update_hotel(h.hotel_id, jsonb_build_object('stars', 1 + %s %% 5, 'lat', h.lat + 0.0001)) "
+                           'FROM hotel.hotel h WHERE hotel_id = %s AND removed_at IS NULL', (self.done, self.done * 7919 % 1_000_000 + 1))
+                self.done += 1
+
+
+def while_changing(cluster, bench):
+    changer = Changer(cluster)
+    changer.start()
+    rate = bench.rate('changing', OURS)
+    changer.stopped.set()
+    changer.join()
+    return rate
+
+
+def under_a_snapshot(cluster, bench):
+    """The rate after so many updates whose old versions a REPEATABLE READ snapshot keeps alive."""
+    with stand.connect(cluster) as holder, stand.connect(cluster) as db:
+        holder.execute('BEGIN ISOLATION LEVEL REPEATABLE READ')
+        holder.execute('SELECT 1 FROM hotel.hotel LIMIT 1')
+        db.execute('UPDATE hotel.hotel SET stars = 1 + (hotel_id + stars) %% 5, version = version + 1 WHERE hotel_id <= %s'.replace('%%', '%') % SNAPSHOT_UPDATES)
+        rate = bench.rate('snapshot', OURS)
+        holder.execute('COMMIT')
+    cluster.psql('-c', 'VACUUM hotel.hotel')
+    return rate
+
+
+def main():
+    cluster = stand.loaded_cluster()
+    cluster.psql('-c', PLAIN.replace('VACUUM ANALYZE plain.hotel;', ''), '-c', 'VACUUM ANALYZE plain.hotel')
+    with stand.connect(cluster) as db:
+        points = stand.query_points(db, POINTS)
+    bench = stand.Pgbench(cluster, points)
+    quiet = stand.medians({'quiet': lambda: bench.rate('quiet', OURS)})
+    rate = stand.medians({f'{name}_{who}': (lambda sql=sql, name=name, who=who: bench.rate(f'{name}_{who}', sql))
+                          for name, pair in WRITES.items() for who, sql in zip(('ours', 'plain'), pair)})
+    cluster.psql('-c', 'VACUUM hotel.hotel')
+    busy = stand.medians({'changing': lambda: while_changing(cluster, bench), 'snapshot': lambda: under_a_snapshot(cluster, bench)}, rounds=3)
+    for name, value in (quiet | rate | busy).items():
+        print(f'{name:14} {value:12,.0f} a second')
+    for name in WRITES:
+        stand.print_ratio(f'{name}_to_plain_gist', rate[f'{name}_ours'] / rate[f'{name}_plain'], 0, 1)
+    stand.print_ratio('search_while_changing', busy['changing'] / quiet['quiet'], 0.7, 0.9)
+    stand.print_ratio('search_under_snapshot', busy['snapshot'] / quiet['quiet'], 0.7, 0.9)
+    cluster.remove()  # the hotels changed: the next benchmark wants fresh ones

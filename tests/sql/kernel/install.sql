@@ -1,0 +1,32 @@
+-- The installer and what it says of itself. What needs clusters of its own is in tests/process.
+BEGIN;
+SET search_path = public, pg_temp;
+SELECT plan(18);
+
+SELECT is(tenfold.install('hotel'), '{kernel,geo,hotel}', 'a module and what it needs');
+SELECT is(tenfold.install('geo'), '{kernel,geo}', 'no more than that');
+SELECT throws_ok($$SELECT tenfold.install('moat')$$, 'TF001');
+SELECT throws_ok($$SELECT tenfold.install(NULL)$$, 'TF001');
+SELECT throws_ok($$SELECT tenfold.uninstall('geo', confirm => 'geo')$$, '2BP01');
+SELECT throws_ok($$SELECT tenfold.uninstall('hotel')$$, 'TF005');
+SELECT throws_ok($$SELECT tenfold.uninstall('hotel', confirm => 'geo')$$, 'TF005');
+SELECT throws_ok('DROP EXTENSION tenfold CASCADE', 'TF007');
+UPDATE tenfold.migration_source SET body = body || ' ' WHERE name = 'tables/001_hotel';
+SELECT throws_ok($$SELECT tenfold.install('hotel')$$, 'TF006', NULL, 'an applied migration that changed');
+SELECT is(current_setting('role'), 'none', 'a failed install leaves the role as it was');
+
+SELECT is_empty('SELECT * FROM tenfold.doctor() WHERE NOT ok AND "check" <> ''pg_cron database''', 'doctor finds all in order');
+SELECT is(count(*), count(DISTINCT sqlstate), 'each error has its SQLSTATE') FROM tenfold.error_code;
+SELECT is_empty($$SELECT * FROM tenfold.error_code WHERE sqlstate !~ '^(TF[0-9A-Z]{3}|22004|22023|0A000|53200|57014|XX000)$'$$, 'standard, or class TF');
+SELECT is((SELECT array_agg(name ORDER BY name) FROM tenfold.scheduled_job_status WHERE scheduled), (SELECT array_agg(name ORDER BY name) FROM tenfold.scheduled_job), 'every job is scheduled');
+SELECT throws_ok($$SELECT tenfold._declare_job('x', 'kernel', 'every minute', 'SELECT 1', 'x', '1 s')$$, '23514');
+
+-- Whatever PUBLIC may call must be on this list.
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+  WHERE n.nspname IN ('tenfold', 'geo', 'hotel', 'tenfold_api') AND has_function_privilege('public', p.oid, 'EXECUTE')$$, 'PUBLIC may call none of our functions');
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+  WHERE n.nspname IN ('tenfold', 'geo', 'hotel', 'tenfold_api') AND obj_description(p.oid, 'pg_proc') IS NULL$$, 'every function has a COMMENT');
+SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname IN ('tenfold', 'geo', 'hotel', 'tenfold_api') AND c.relkind IN ('r', 'v') AND obj_description(c.oid, 'pg_class') IS NULL$$, 'every table and view has a COMMENT');
+SELECT * FROM finish();
+ROLLBACK;
