@@ -24,12 +24,14 @@ struct Cell {
 inline constexpr int64_t grid_steps_per_degree = 10'000'000;
 inline constexpr uint32_t grid_lat_max = 180 * grid_steps_per_degree;
 inline constexpr uint32_t grid_lng_max = 360 * grid_steps_per_degree;
+inline constexpr int64_t grid_equator = 90 * grid_steps_per_degree;
+inline constexpr int64_t grid_greenwich = 180 * grid_steps_per_degree;
 
 // The nearest grid position. Longitude 180 stays grid_lng_max, as typed, although it is the meridian of 0.
 inline Cell cell_of(Point p) {
   // Scaled before shifted: the addition of 90 or 180 would cost digits that decide the rounding.
-  int64_t lat = std::llround(p.lat * grid_steps_per_degree) + grid_lat_max / 2;
-  int64_t lng = std::llround(p.lng * grid_steps_per_degree) + grid_lng_max / 2;
+  int64_t lat = std::llround(p.lat * grid_steps_per_degree) + grid_equator;
+  int64_t lng = std::llround(p.lng * grid_steps_per_degree) + grid_greenwich;
   return {static_cast<uint32_t>(lat), static_cast<uint32_t>(lng)};
 }
 
@@ -37,8 +39,8 @@ inline Cell cell_of(Point p) {
 // as.
 inline Point point_of(Cell c) {
   constexpr double steps = grid_steps_per_degree;
-  return {(static_cast<int64_t>(c.lat) - grid_lat_max / 2) / steps,
-          (static_cast<int64_t>(c.lng) - grid_lng_max / 2) / steps};
+  return {(static_cast<int64_t>(c.lat) - grid_equator) / steps,
+          (static_cast<int64_t>(c.lng) - grid_greenwich) / steps};
 }
 
 // Bit i of the number moves to bit 2i.

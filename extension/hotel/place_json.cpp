@@ -40,8 +40,8 @@ void append_place(std::string& out, const Place& place) {
   const Attributes a = unpack(place.attributes);
   append(out += R"({"hotel_id":)", place.hotel_id);
   append_decimal(out += R"(,"distance_m":)", std::llround(place.distance_m * 1e9), 9);
-  append_decimal(out += R"(,"lat":)", int64_t{c.lat} - geo::grid_lat_max / 2, 7);
-  append_decimal(out += R"(,"lng":)", int64_t{c.lng} - geo::grid_lng_max / 2, 7);
+  append_decimal(out += R"(,"lat":)", int64_t{c.lat} - geo::grid_equator, 7);
+  append_decimal(out += R"(,"lng":)", int64_t{c.lng} - geo::grid_greenwich, 7);
   if (a.stars)
     append(out += R"(,"stars":)", a.stars);
   else

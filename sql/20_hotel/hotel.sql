@@ -18,12 +18,13 @@ LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE WHEN tenfold._geo_place_key(lat::double precision, lng::double precision) IS NOT NULL THEN lat END;
 COMMENT ON FUNCTION hotel._checked_lat IS 'the latitude, once both are known to be in range: TFG01 otherwise';
 
+-- The body is text: ON CONFLICT would make it depend on every column, those that a user added included.
 CREATE OR REPLACE FUNCTION hotel.add_hotel(
   name text, country text, city text, lat numeric, lng numeric, stars int DEFAULT NULL, amenities text[] DEFAULT '{}',
   average_price_minor bigint DEFAULT NULL, currency text DEFAULT NULL,
   owner_id uuid DEFAULT NULL, reference text DEFAULT NULL) RETURNS bigint
 LANGUAGE sql VOLATILE
-BEGIN ATOMIC
+AS $$
   INSERT INTO hotel.hotel AS h (name, country, city, lat, lng, stars, amenities, average_price_minor, currency, price_range, owner_id, reference)
   VALUES (name, country, city, hotel._checked_lat(lat, lng), lng, stars, tenfold._hotel_amenity_mask(coalesce(amenities, '{}')),
     average_price_minor, currency, hotel.price_range_of(average_price_minor, currency),
@@ -33,7 +34,7 @@ BEGIN ATOMIC
     (excluded.name, excluded.city, excluded.lat, excluded.lng, excluded.stars, excluded.amenities, excluded.average_price_minor,
      excluded.currency, excluded.price_range, h.version + 1, clock_timestamp(), NULL)
   RETURNING h.hotel_id;
-END;
+$$;
 COMMENT ON FUNCTION hotel.add_hotel IS
   'adds a hotel and gives its id; the same owner, reference and country again updates it, or brings it back. country: ISO 3166-1 alpha-2; price of an average night in minor units with ISO 4217 currency. '
   'Errors: 23502 or 23514 a column''s rule, TFG01 coordinate, TFH02 unknown amenity';

@@ -3,7 +3,6 @@ import subprocess
 
 import stand
 
-POINTS = 100
 NEAR, FAR = 5000, 50000
 FILTER = {'stars': 3, 'rating': 3.5, 'amenities': '{pool,gym}', 'prices': '{$$,$$$}'}
 
@@ -62,23 +61,23 @@ def main():
     cluster = stand.loaded_cluster()
     program = build_redis_client()
     with stand.connect(cluster) as db, stand.redis_with_hotels(db) as path:
-        points = stand.query_points(db, POINTS)
+        points = stand.query_points(db)
         check_answers(db, path, points)
-        print(f'nine geohash cells hold {nine_cells(db, points):.1%} of the hotels within 5 km')
-        bench = stand.Pgbench(cluster, points)
+        print(f'nine geohash cells hold {nine_cells(db, points[:200]):.1%} of the hotels within 5 km')
+        bench = stand.Pgbench(cluster)
         rate = stand.medians({
-            'select_1': lambda: bench.rate('select_1', 'SELECT 1'),
-            'ours_5km': lambda: bench.rate('ours_5km', OURS.format(radius=NEAR)),
-            'ours_5km_rows': lambda: bench.rate('ours_5km_rows', OURS_ROWS.format(radius=NEAR)),
-            'redis_5km': lambda: redis_rate(program, path, points, NEAR),
-            'knn': lambda: bench.rate('knn', KNN.format(more='')),
-            'knn_within_5km': lambda: bench.rate('knn_within_5km', KNN.format(more=WITHIN.format(radius=NEAR))),
-            'ours_50km': lambda: bench.rate('ours_50km', OURS.format(radius=FAR)),
-            'redis_50km': lambda: redis_rate(program, path, points, FAR),
-            'knn_within_50km': lambda: bench.rate('knn_within_50km', KNN.format(more=WITHIN.format(radius=FAR))),
-            'ours_filtered': lambda: bench.rate('ours_filtered', OURS_FILTERED),
-            'postgis_filtered': lambda: bench.rate('postgis_filtered', KNN.format(more=WITHIN.format(radius=NEAR) + FILTERED)),
-        })
+            'select_1': lambda at: bench.rate('select_1', 'SELECT 1', at),
+            'ours_5km': lambda at: bench.rate('ours_5km', OURS.format(radius=NEAR), at),
+            'ours_5km_rows': lambda at: bench.rate('ours_5km_rows', OURS_ROWS.format(radius=NEAR), at),
+            'redis_5km': lambda at: redis_rate(program, path, at, NEAR),
+            'knn': lambda at: bench.rate('knn', KNN.format(more=''), at),
+            'knn_within_5km': lambda at: bench.rate('knn_within_5km', KNN.format(more=WITHIN.format(radius=NEAR)), at),
+            'ours_50km': lambda at: bench.rate('ours_50km', OURS.format(radius=FAR), at),
+            'redis_50km': lambda at: redis_rate(program, path, at, FAR),
+            'knn_within_50km': lambda at: bench.rate('knn_within_50km', KNN.format(more=WITHIN.format(radius=FAR)), at),
+            'ours_filtered': lambda at: bench.rate('ours_filtered', OURS_FILTERED, at),
+            'postgis_filtered': lambda at: bench.rate('postgis_filtered', KNN.format(more=WITHIN.format(radius=NEAR) + FILTERED), at),
+        }, points)
     for name, value in rate.items():
         print(f'{name:18} {value:12,.0f} a second')
     stand.print_ratio('nearby_5km_to_redis', rate['ours_5km'] / rate['redis_5km'], 15, 30)

@@ -15,6 +15,7 @@ ROUNDS = int(os.environ.get('BENCH_ROUNDS', '5'))
 SECONDS = int(os.environ.get('BENCH_SECONDS', '4'))
 HOTELS = int(os.environ.get('BENCH_HOTELS', '1000000'))
 CLIENTS, THREADS = 4, 2
+POINTS_A_ROUND = 100
 
 
 def loaded_cluster():
@@ -23,7 +24,7 @@ def loaded_cluster():
                       settings={'shared_buffers': '2GB', 'max_wal_size': '8GB', 'autovacuum': 'off', 'jit': 'off'})
     cluster.start()
     cluster.install_tenfold()
-    if cluster.psql('-c', 'SELECT count(*) FROM hotel.hotel') .strip() != str(HOTELS):
+    if cluster.psql('-c', 'SELECT count(*) FROM hotel.hotel').strip() != str(HOTELS):
         subprocess.run([ROOT / 'tests' / 'data' / 'load', cluster.path, str(HOTELS)], check=True)
     cluster.psql('-c', 'VACUUM (ANALYZE) hotel.hotel', '-c', 'REINDEX INDEX hotel.hotel_place')
     visible = cluster.psql('-c', "SELECT relallvisible::float8 / relpages FROM pg_class WHERE oid = 'hotel.hotel'::regclass")
@@ -31,25 +32,24 @@ def loaded_cluster():
     return cluster
 
 
-def query_points(db, count):
+def query_points(db, rounds=ROUNDS):
     """Points beside hotels, as people ask: where hotels are, there are questions."""
     db.execute('SELECT setseed(0.7)')
     return db.execute("""SELECT round((lat + (random() - 0.5) / 100)::numeric, 6)::float8, round((lng + (random() - 0.5) / 100)::numeric, 6)::float8
-        FROM hotel.hotel WHERE abs(lat) < 80 AND abs(lng) < 179 ORDER BY random() LIMIT %s""", (count,)).fetchall()
+        FROM hotel.hotel WHERE abs(lat) < 80 AND abs(lng) < 179 ORDER BY random() LIMIT %s""", (rounds * POINTS_A_ROUND,)).fetchall()
 
 
 class Pgbench:
     """Runs SQL with :lat and :lng over many points. A script a point: choosing costs nothing inside the timed SQL."""
 
-    def __init__(self, cluster, points):
+    def __init__(self, cluster):
         self.cluster = cluster
         self.folder = tempfile.TemporaryDirectory(prefix='tenfold-bench-')
-        self.points = points
 
-    def rate(self, name, sql, seconds=SECONDS, clients=CLIENTS):
-        """Transactions a second."""
+    def rate(self, name, sql, points, seconds=SECONDS, clients=CLIENTS):
+        """Transactions a second. pgbench takes 128 scripts."""
         arguments = []
-        for number, (lat, lng) in enumerate(self.points):
+        for number, (lat, lng) in enumerate(points):
             script = Path(self.folder.name) / f'{name}.{number}'
             # An expression keeps -M prepared from seeing a constant.
             script.write_text(f'\\set lat {lat} + 0.00001 * random(-100, 100)\n\\set lng {lng} + 0.00001 * random(-100, 100)\n{sql};\n')
@@ -100,12 +100,14 @@ def command(*words):
     return b'*%d\r\n' % len(encoded) + b''.join(b'$%d\r\n%s\r\n' % (len(word), word) for word in encoded)
 
 
-def medians(measurements, rounds=ROUNDS):
-    """Runs every measurement in turn, so many rounds; gives the median of each, and prints as it goes."""
+def medians(measurements, points, rounds=ROUNDS):
+    """Runs every measurement in turn, so many rounds; gives the median of each, and prints as it goes. Each round has
+    points of its own, the same for all: where the crowd is matters more than anything else."""
     seen = {name: [] for name in measurements}
     for number in range(rounds):
+        share = points[number * POINTS_A_ROUND:(number + 1) * POINTS_A_ROUND]
         for name, measure in measurements.items():
-            seen[name].append(measure())
+            seen[name].append(measure(share))
             print(f'round {number + 1} of {rounds}: {name} {seen[name][-1]:,.0f} a second', flush=True)
     return {name: statistics.median(values) for name, values in seen.items()}
 

@@ -4,7 +4,6 @@ import time
 
 import stand
 
-POINTS = 100
 CHANGES_A_SECOND = 200
 SNAPSHOT_UPDATES = 60_000
 OURS = 'SELECT hotel.nearby_json(:lat, :lng, 5000)'
@@ -45,22 +44,22 @@ class Changer(threading.Thread):
                 self.done += 1
 
 
-def while_changing(cluster, bench):
+def while_changing(cluster, bench, points):
     changer = Changer(cluster)
     changer.start()
-    rate = bench.rate('changing', OURS)
+    rate = bench.rate('changing', OURS, points)
     changer.stopped.set()
     changer.join()
     return rate
 
 
-def under_a_snapshot(cluster, bench):
+def under_a_snapshot(cluster, bench, points):
     """The rate after so many updates whose old versions a REPEATABLE READ snapshot keeps alive."""
     with stand.connect(cluster) as holder, stand.connect(cluster) as db:
         holder.execute('BEGIN ISOLATION LEVEL REPEATABLE READ')
         holder.execute('SELECT 1 FROM hotel.hotel LIMIT 1')
         db.execute('UPDATE hotel.hotel SET stars = 1 + (hotel_id + stars) %% 5, version = version + 1 WHERE hotel_id <= %s'.replace('%%', '%') % SNAPSHOT_UPDATES)
-        rate = bench.rate('snapshot', OURS)
+        rate = bench.rate('snapshot', OURS, points)
         holder.execute('COMMIT')
     cluster.psql('-c', 'VACUUM hotel.hotel')
     return rate
@@ -70,13 +69,13 @@ def main():
     cluster = stand.loaded_cluster()
     cluster.psql('-c', PLAIN.replace('VACUUM ANALYZE plain.hotel;', ''), '-c', 'VACUUM ANALYZE plain.hotel')
     with stand.connect(cluster) as db:
-        points = stand.query_points(db, POINTS)
-    bench = stand.Pgbench(cluster, points)
-    quiet = stand.medians({'quiet': lambda: bench.rate('quiet', OURS)})
-    rate = stand.medians({f'{name}_{who}': (lambda sql=sql, name=name, who=who: bench.rate(f'{name}_{who}', sql))
-                          for name, pair in WRITES.items() for who, sql in zip(('ours', 'plain'), pair)})
+        points = stand.query_points(db)
+    bench = stand.Pgbench(cluster)
+    quiet = stand.medians({'quiet': lambda at: bench.rate('quiet', OURS, at)}, points)
+    rate = stand.medians({f'{name}_{who}': (lambda at, sql=sql, name=name, who=who: bench.rate(f'{name}_{who}', sql, at))
+                          for name, pair in WRITES.items() for who, sql in zip(('ours', 'plain'), pair)}, points)
     cluster.psql('-c', 'VACUUM hotel.hotel')
-    busy = stand.medians({'changing': lambda: while_changing(cluster, bench), 'snapshot': lambda: under_a_snapshot(cluster, bench)}, rounds=3)
+    busy = stand.medians({'changing': lambda at: while_changing(cluster, bench, at), 'snapshot': lambda at: under_a_snapshot(cluster, bench, at)}, points, rounds=3)
     for name, value in (quiet | rate | busy).items():
         print(f'{name:14} {value:12,.0f} a second')
     for name in WRITES:

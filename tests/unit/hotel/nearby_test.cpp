@@ -1,0 +1,179 @@
+// The search over a sorted array, against a look at every entry.
+#include "hotel/nearby.hpp"
+
+#include <gtest/gtest.h>
+
+#include <unordered_set>
+
+#include "../geo/place_sampler.hpp"
+
+namespace tenfold::hotel {
+namespace {
+
+using geo::PlaceSampler;
+using geo::Point;
+
+// What an index is to the search: entries in key order. Some rows are dead, and the search must ask.
+class SortedArray {
+ public:
+  explicit SortedArray(std::vector<Entry> entries) : entries_(std::move(entries)) {
+    std::sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) { return a.key < b.key; });
+  }
+
+  template <class Visit>
+  void around(int64_t key, Visit&& visit) {
+    const auto at = first_at_least(key) - entries_.begin();
+    const auto from = std::max<ptrdiff_t>(0, at - 32), to = std::min<ptrdiff_t>(entries_.size(), at + 32);
+    for (auto i = from; i < to; i++) visit(entries_[i]);
+  }
+
+  template <class Accept>
+  void in_range(geo::KeyRange range, Accept&& accept, std::vector<Candidate>& out) {
+    for (auto e = first_at_least(range.low); e != entries_.end() && e->key <= range.high; ++e, ++read)
+      if (auto rough = accept(*e))
+        out.push_back({*rough, e->key, e->hotel_id, e->attributes, !may_be_dead(*e),
+                       static_cast<uint64_t>(e->hotel_id)});
+  }
+
+  bool is_live(const Candidate& c) { return !dead.contains(static_cast<int64_t>(c.row)); }
+
+  const std::vector<Entry>& entries() const { return entries_; }
+
+  std::unordered_set<int64_t> dead;
+  size_t read = 0;
+
+ private:
+  bool may_be_dead(const Entry& e) const { return dead.contains(e.hotel_id) || e.hotel_id % 5 == 0; }
+
+  std::vector<Entry>::const_iterator first_at_least(int64_t key) const {
+    return std::lower_bound(entries_.begin(), entries_.end(), key,
+                            [](const Entry& e, int64_t k) { return e.key < k; });
+  }
+
+  std::vector<Entry> entries_;
+};
+
+// Everywhere, in clusters, and many at one place.
+SortedArray make_world(PlaceSampler& random, int count) {
+  std::vector<Entry> entries;
+  Point city{};
+  for (int id = 1; id <= count; id++) {
+    if (id % 400 == 1) city = random.place();
+    const Point p = id % 3 == 0   ? random.place()
+                    : id % 7 == 0 ? city
+                                  : random.at_distance(city, random.log_uniform(1, 5));
+    const int32_t attributes = pack({id % 6, id % 5, id % 501});
+    entries.push_back({geo::key_of(geo::cell_of(p)), id, id * 2654435761LL & 15, attributes});
+  }
+  return SortedArray(std::move(entries));
+}
+
+std::vector<Place> look_at_all(const Search& search, SortedArray& world) {
+  const geo::Ruler ruler(search.origin);
+  std::vector<Place> found;
+  for (const Entry& e : world.entries()) {
+    const geo::Cell cell = geo::cell_of_key(e.key);
+    const Place place{ruler.distance_m(geo::point_of(cell)), e.hotel_id, e.key, e.attributes};
+    const bool is_after =
+        !search.after || Place{search.after->distance_m, search.after->hotel_id, 0, 0} < place;
+    if (place.distance_m <= search.radius_m && is_after && search.filter.passes(e.amenities, e.attributes) &&
+        (!search.area || search.area->contains(cell)) && !world.dead.contains(e.hotel_id))
+      found.push_back(place);
+  }
+  std::sort(found.begin(), found.end());
+  found.resize(std::min(found.size(), search.limit));
+  return found;
+}
+
+Search search_at(Point origin) {
+  Search search;
+  search.origin = origin;
+  return search;
+}
+
+Search random_search(PlaceSampler& random, const SortedArray& world, int i) {
+  Search search;
+  const Entry& some = world.entries()[static_cast<size_t>(random.uniform() * world.entries().size())];
+  search.origin = i % 4 ? geo::point_of(geo::cell_of_key(some.key)) : random.place();
+  if (i % 3) search.radius_m = random.log_uniform(1.7, 6.3);
+  if (i % 2) search.filter = *filter_of({i % 6, (i % 50) / 10.0, {}});
+  if (i % 8 == 1) search.filter.amenities = i % 16;
+  search.limit = size_t{1} << i % 8;
+  return search;
+}
+
+void expect_same(const Search& search, SortedArray& world) {
+  const auto ours = NearbySearch<SortedArray>(search, world).run();
+  const auto truth = look_at_all(search, world);
+  ASSERT_EQ(ours.size(), truth.size())
+      << search.origin.lat << ' ' << search.origin.lng << ' ' << search.radius_m;
+  for (size_t k = 0; k < ours.size(); k++) EXPECT_EQ(ours[k].hotel_id, truth[k].hotel_id);
+}
+
+}  // namespace
+
+TEST(NearbySearch, FindsWhatALookAtAllFinds) {
+  PlaceSampler random(11);
+  SortedArray world = make_world(random, 20'000);
+  for (int id = 1; id < 20'000; id += 3) world.dead.insert(id);
+  for (int i = 0; i < 1'500; i++) expect_same(random_search(random, world, i), world);
+}
+
+TEST(NearbySearch, PagesAreTheList) {
+  PlaceSampler random(12);
+  SortedArray world = make_world(random, 5'000);
+  for (int i = 0; i < 100; i++) {
+    Search search = random_search(random, world, i);
+    search.limit = 300;
+    const auto whole = NearbySearch<SortedArray>(search, world).run();
+    search.limit = 1 + i % 40;
+    for (size_t seen = 0; seen < whole.size();) {
+      const auto page = NearbySearch<SortedArray>(search, world).run();
+      ASSERT_FALSE(page.empty());
+      for (size_t k = 0; k < page.size() && seen < whole.size(); k++)
+        EXPECT_EQ(page[k].hotel_id, whole[seen++].hotel_id);
+      search.after = Cursor{page.back().distance_m, page.back().hotel_id};
+    }
+  }
+}
+
+TEST(NearbySearch, ABoxIsSearchedFromItsCenter) {
+  PlaceSampler random(13);
+  SortedArray world = make_world(random, 10'000);
+  for (int i = 0; i < 400; i++) {
+    const double south = random.uniform() * 170 - 90, west = random.uniform() * 360 - 180;
+    const double width = random.log_uniform(-1, 2.5);
+    const Box box{south, west, std::min(90.0, south + random.log_uniform(-1, 1.9)),
+                  std::remainder(west + width, 360)};
+    Search search;
+    search.origin = box.center();
+    search.radius_m = box.radius_m();
+    search.area = Area(box);
+    search.limit = 100'000;
+    const size_t found = NearbySearch<SortedArray>(search, world).run().size();
+    search.radius_m = geo::max_distance_m;
+    EXPECT_EQ(found, look_at_all(search, world).size()) << south << ' ' << west << ' ' << width;
+  }
+}
+
+TEST(NearbySearch, AnEmptyWorldIsNoTrouble) {
+  SortedArray world({});
+  EXPECT_TRUE(NearbySearch<SortedArray>(search_at({1, 2}), world).run().empty());
+}
+
+TEST(NearbySearch, ReadsLittleMoreThanItAnswers) {
+  PlaceSampler random(14);
+  std::vector<Entry> entries;
+  for (int id = 1; id <= 100'000; id++)
+    entries.push_back(
+        {geo::key_of(geo::cell_of({random.uniform() - 0.5, random.uniform() - 0.5})), id, 0, 0});
+  SortedArray world(std::move(entries));
+  for (int i = 0; i < 1'000; i++) {
+    Search search = search_at({random.uniform() * 0.8 - 0.4, random.uniform() * 0.8 - 0.4});
+    search.radius_m = 5'000;
+    NearbySearch<SortedArray>(search, world).run();
+  }
+  EXPECT_LT(world.read / 1'000, 200U) << "entries read for 20 answers, of some 640 in the disc";
+}
+
+}  // namespace tenfold::hotel
