@@ -25,7 +25,7 @@ class PlaceIndex {
 
   template <class Visit>
   void around(int64_t key, Visit&& visit) {
-    const pg::BTreeLeaf leaf = tree_.leaf_of(key);
+    const pg::BTreePage leaf = tree_.leaf_of(key);
     if (!leaf) return;
     const int at = leaf.first_at_least(key);
     const int from = std::max(leaf.first(), at - probe_width), to = std::min(leaf.last(), at + probe_width);
@@ -36,7 +36,7 @@ class PlaceIndex {
 
   template <class Accept>
   void in_range(geo::KeyRange range, Accept&& accept, std::vector<Candidate>& out) {
-    pg::BTreeLeaf leaf = tree_.leaf_of(range.low);
+    pg::BTreePage leaf = tree_.leaf_of(range.low);
     while (leaf) {
       const size_t known = out.size();
       read(leaf, range, accept, out);
@@ -61,7 +61,7 @@ class PlaceIndex {
   }
 
   template <class Accept>
-  void read(const pg::BTreeLeaf& leaf, geo::KeyRange range, Accept& accept, std::vector<Candidate>& out) {
+  void read(const pg::BTreePage& leaf, geo::KeyRange range, Accept& accept, std::vector<Candidate>& out) {
     for (int i = leaf.first_at_least(range.low); i <= leaf.last(); i++) {
       const IndexTuple tuple = leaf.tuple(i);
       if (!tuple) continue;

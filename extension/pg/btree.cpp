@@ -2,7 +2,7 @@
 
 namespace tenfold::pg {
 
-int BTreeLeaf::first_at_least(int64 bound) const {
+int BTreePage::first_at_least(int64 bound) const {
   int low = first(), high = last() + 1;
   while (low < high) {
     const int middle = (low + high) / 2;
@@ -14,11 +14,14 @@ int BTreeLeaf::first_at_least(int64 bound) const {
   return low;
 }
 
-bool BTreeLeaf::starts_before(int64 bound) const {
-  return P_LEFTMOST(opaque()) || (first() <= last() && key_at(first()) < bound);
+bool BTreePage::starts_before(int64 bound) const {
+  if (P_LEFTMOST(opaque())) return true;
+  // An inner page's first item has no key.
+  const int keyed = is_leaf() ? first() : first() + 1;
+  return keyed <= last() && key_at(keyed) < bound;
 }
 
-BlockNumber BTreeLeaf::child_for(int64 bound) const {
+BlockNumber BTreePage::child_for(int64 bound) const {
   // The first item of an inner page has no key and stands for minus infinity. Items equal to the bound may
   // start in the child left of an equal key.
   int low = first() + 1, high = last() + 1;
@@ -33,70 +36,91 @@ BlockNumber BTreeLeaf::child_for(int64 bound) const {
       reinterpret_cast<IndexTuple>(PageGetItem(page_, PageGetItemId(page_, low - 1))));
 }
 
-BTreeLeaf BTree::leaf_of(int64 bound) {
+void PinnedPage::take(Relation index, BlockNumber block) {
+  release();
+  buffer = ReadBuffer(index, block);
+  lock();
+  _bt_checkpage(index, buffer);
+}
+
+void PinnedPage::lock() {
+  if (!locked) LockBuffer(buffer, BT_READ);
+  locked = true;
+}
+
+void PinnedPage::unlock() {
+  if (locked) LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+  locked = false;
+}
+
+void PinnedPage::release() {
+  if (!valid()) return;
+  unlock();
+  ReleaseBuffer(buffer);
+  buffer = InvalidBuffer;
+}
+
+BTreePage BTree::leaf_of(int64 bound) {
   return call([&] {
-    BTreeLeaf leaf = still_good(bound);
-    return leaf ? leaf : descend(bound);
+    if (lock_if_good(leaf_, bound)) return leaf_.page();
+    leaf_.release();
+    if (!lock_if_good(parent_, bound) && !lock_root(bound)) return BTreePage();
+    // Down, with one page locked at a time.
+    for (go_right_for(parent_, bound); !parent_.page().is_leaf();) {
+      const BlockNumber child = parent_.page().child_for(bound);
+      const bool is_last = parent_.page().is_lowest_inner();
+      parent_.unlock();
+      PinnedPage& next = is_last ? leaf_ : parent_;
+      next.take(index_, child);
+      go_right_for(next, bound);
+      if (is_last) return leaf_.page();
+    }
+    // The root is a leaf.
+    std::swap(leaf_, parent_);
+    return leaf_.page();
   });
 }
 
-BTreeLeaf BTree::leaf_at(BlockNumber block) {
+BTreePage BTree::leaf_at(BlockNumber block) {
   return call([&] {
-    go_to(block);
-    while (page().is_ignored()) go_to(page().right());
-    return page();
+    leaf_.take(index_, block);
+    while (leaf_.page().is_ignored()) leaf_.take(index_, leaf_.page().right());
+    return leaf_.page();
   });
 }
 
-// The leaf of the range before is often the one that the next range needs.
-BTreeLeaf BTree::still_good(int64 bound) {
-  if (!BufferIsValid(held_)) return {};
-  if (!locked_) LockBuffer(held_, BT_READ);
-  locked_ = true;
-  const BTreeLeaf leaf = page();
-  return !leaf.is_ignored() && leaf.is_leaf() && leaf.starts_before(bound) && leaf.may_hold(bound)
-             ? leaf
-             : BTreeLeaf{};
+// Whether a page seen before still is where the search for bound may start. While it was unlocked it may have
+// been split, or emptied and deleted, but never given keys smaller than its first.
+bool BTree::lock_if_good(PinnedPage& held, int64 bound) {
+  if (!held.valid()) return false;
+  held.lock();
+  const BTreePage page = held.page();
+  const bool good = !page.is_ignored() && page.starts_before(bound) && page.may_hold(bound);
+  if (!good) held.unlock();
+  return good;
 }
 
-BTreeLeaf BTree::descend(int64 bound) {
-  close();
-  held_ = btree_root(index_, heap_);
-  if (!BufferIsValid(held_)) return {};
-  locked_ = true;
-  go_right_for(bound);
-  while (!page().is_leaf()) {
-    go_to(page().child_for(bound));
-    go_right_for(bound);
-  }
-  refuse_old_snapshot(index_, BufferGetPage(held_));
-  return page();
-}
-
-void BTree::go_to(BlockNumber block) {
-  close();
-  held_ = ReadBuffer(index_, block);
-  LockBuffer(held_, BT_READ);
-  locked_ = true;
-  _bt_checkpage(index_, held_);
+bool BTree::lock_root(int64 bound) {
+  parent_.release();
+  parent_ = {btree_root(index_, heap_), true};
+  if (!parent_.valid()) return parent_.locked = false;
+  refuse_old_snapshot(index_, BufferGetPage(parent_.buffer));
+  go_right_for(parent_, bound);
+  return true;
 }
 
 // A page may have been split, or emptied and merged to the right, since the link to it was read.
-void BTree::go_right_for(int64 bound) {
-  while (page().is_ignored() || !page().may_hold(bound)) go_to(page().right());
+void BTree::go_right_for(PinnedPage& held, int64 bound) {
+  while (held.page().is_ignored() || !held.page().may_hold(bound)) held.take(index_, held.page().right());
 }
 
 void BTree::unlock() {
-  if (locked_) call([&] { LockBuffer(held_, BUFFER_LOCK_UNLOCK); });
-  locked_ = false;
+  call([&] { leaf_.unlock(); });
 }
 
 void BTree::close() {
-  if (!BufferIsValid(held_)) return;
-  if (locked_) LockBuffer(held_, BUFFER_LOCK_UNLOCK);
-  ReleaseBuffer(held_);
-  held_ = InvalidBuffer;
-  locked_ = false;
+  leaf_.release();
+  parent_.release();
 }
 
 }  // namespace tenfold::pg

@@ -14,11 +14,11 @@ extern "C" {
 
 namespace tenfold::pg {
 
-// A share-locked leaf page; a view that lives until its tree moves on.
-class BTreeLeaf {
+// A share-locked page; a view that lives until its tree moves on.
+class BTreePage {
  public:
-  BTreeLeaf() = default;
-  explicit BTreeLeaf(Page page) : page_(page) {}
+  BTreePage() = default;
+  explicit BTreePage(Page page) : page_(page) {}
 
   explicit operator bool() const { return page_ != nullptr; }
 
@@ -43,6 +43,7 @@ class BTreeLeaf {
   bool may_hold(int64 key) const { return P_RIGHTMOST(opaque()) || high_key() >= key; }
   bool is_ignored() const { return P_IGNORE(opaque()); }
   bool is_leaf() const { return P_ISLEAF(opaque()); }
+  bool is_lowest_inner() const { return opaque()->btpo_level == 1; }
   BlockNumber right() const { return opaque()->btpo_next; }
   // On an inner page: the child to search for the first item with key >= bound.
   BlockNumber child_for(int64 bound) const;
@@ -71,6 +72,20 @@ inline ItemPointerData row_tid(uint64_t number) {
   return tid;
 }
 
+// A page of the tree with its pin, and its share lock while `locked`. Released by hand: after an error the
+// transaction's end does it.
+struct PinnedPage {
+  Buffer buffer = InvalidBuffer;
+  bool locked = false;
+
+  bool valid() const { return BufferIsValid(buffer); }
+  BTreePage page() const { return BTreePage(BufferGetPage(buffer)); }
+  void take(Relation index, BlockNumber block);
+  void lock();
+  void unlock();
+  void release();
+};
+
 class BTree {
  public:
   BTree() = default;
@@ -80,24 +95,23 @@ class BTree {
 
   // The share-locked leaf where the first item with key >= bound stands or would stand; nothing in an empty
   // index.
-  BTreeLeaf leaf_of(int64 bound);
+  BTreePage leaf_of(int64 bound);
   // The leaf at a right link that was read under lock.
-  BTreeLeaf leaf_at(BlockNumber block);
-  // Gives the lock back and keeps the pin.
+  BTreePage leaf_at(BlockNumber block);
+  // Gives the leaf's lock back and keeps its pin.
   void unlock();
   void close();
 
  private:
-  BTreeLeaf still_good(int64 bound);
-  BTreeLeaf descend(int64 bound);
-  void go_to(BlockNumber block);
-  void go_right_for(int64 bound);
-  BTreeLeaf page() const { return BTreeLeaf(BufferGetPage(held_)); }
+  bool lock_if_good(PinnedPage& held, int64 bound);
+  bool lock_root(int64 bound);
+  void go_right_for(PinnedPage& held, int64 bound);
 
   Relation heap_ = nullptr;
   Relation index_ = nullptr;
-  Buffer held_ = InvalidBuffer;  // pinned
-  bool locked_ = false;
+  // The ranges of a disc are near each other: the leaf of the one before, or at least its parent, often
+  // serves again.
+  PinnedPage leaf_, parent_;
 };
 
 }  // namespace tenfold::pg

@@ -4,29 +4,15 @@ import subprocess
 import stand
 
 NEAR, FAR = 5000, 50000
-FILTER = {'stars': 3, 'rating': 3.5, 'amenities': '{pool,gym}', 'prices': '{$$,$$$}'}
-
-HERE_POINT = 'ST_Point(:lng, :lat)::geography'
+HERE_POINT = 'ST_Point($2::float8, $1::float8)::geography'
 KNN = f'SELECT hotel_id, ST_Distance(location, {HERE_POINT}) FROM hotel.hotel WHERE removed_at IS NULL {{more}} ORDER BY location <-> {HERE_POINT} LIMIT 20'
 WITHIN = f'AND ST_DWithin(location, {HERE_POINT}, {{radius}})'
 # As one would write it on the columns; bits 2 and 3 are pool and gym.
 FILTERED = "AND stars >= 3 AND rating_average >= 3.5 AND price_range IN (2, 3) AND amenities & 12 = 12"
 
-OURS = 'SELECT hotel.nearby_json(:lat, :lng, {radius})'
-OURS_ROWS = 'SELECT hotel_id, distance_m FROM hotel.nearby(:lat, :lng, {radius})'
-OURS_FILTERED = "SELECT hotel.nearby_json(:lat, :lng, 5000, 3, 3.5, '{$$,$$$}', '{pool,gym}')"
-
-
-def build_redis_client():
-    program = stand.ROOT / '.run' / 'redis_geo'
-    subprocess.run(['g++', '-O2', '-std=c++20', '-o', program, stand.ROOT / 'tests/bench/redis_geo.cpp', '-lhiredis', '-pthread'], check=True)
-    return program
-
-
-def redis_rate(program, path, points, radius):
-    text = '\n'.join(f'{lat} {lng}' for lat, lng in points)
-    output = subprocess.run([program, path, str(stand.CLIENTS), str(stand.SECONDS), str(radius)], input=text, capture_output=True, text=True, check=True)
-    return float(output.stdout)
+OURS = 'SELECT hotel.nearby_json($1, $2, {radius})'
+OURS_ROWS = 'SELECT hotel_id, distance_m FROM hotel.nearby($1, $2, {radius})'
+OURS_FILTERED = "SELECT hotel.nearby_json($1, $2, 5000, 3, 3.5, '{$$,$$$}', '{pool,gym}')"
 
 
 def check_answers(db, path, points):
@@ -59,24 +45,23 @@ def nine_cells(db, points):
 
 def main():
     cluster = stand.loaded_cluster()
-    program = build_redis_client()
+    driver = stand.Driver(cluster)
     with stand.connect(cluster) as db, stand.redis_with_hotels(db) as path:
         points = stand.query_points(db)
         check_answers(db, path, points)
         print(f'nine geohash cells hold {nine_cells(db, points[:200]):.1%} of the hotels within 5 km')
-        bench = stand.Pgbench(cluster)
         rate = stand.medians({
-            'select_1': lambda at: bench.rate('select_1', 'SELECT 1', at),
-            'ours_5km': lambda at: bench.rate('ours_5km', OURS.format(radius=NEAR), at),
-            'ours_5km_rows': lambda at: bench.rate('ours_5km_rows', OURS_ROWS.format(radius=NEAR), at),
-            'redis_5km': lambda at: redis_rate(program, path, at, NEAR),
-            'knn': lambda at: bench.rate('knn', KNN.format(more=''), at),
-            'knn_within_5km': lambda at: bench.rate('knn_within_5km', KNN.format(more=WITHIN.format(radius=NEAR)), at),
-            'ours_50km': lambda at: bench.rate('ours_50km', OURS.format(radius=FAR), at),
-            'redis_50km': lambda at: redis_rate(program, path, at, FAR),
-            'knn_within_50km': lambda at: bench.rate('knn_within_50km', KNN.format(more=WITHIN.format(radius=FAR)), at),
-            'ours_filtered': lambda at: bench.rate('ours_filtered', OURS_FILTERED, at),
-            'postgis_filtered': lambda at: bench.rate('postgis_filtered', KNN.format(more=WITHIN.format(radius=NEAR) + FILTERED), at),
+            'select_1': lambda at: driver.sql('SELECT 1', at),
+            'ours_5km': lambda at: driver.sql(OURS.format(radius=NEAR), at),
+            'ours_5km_rows': lambda at: driver.sql(OURS_ROWS.format(radius=NEAR), at),
+            'redis_5km': lambda at: driver.redis(path, NEAR, at),
+            'knn': lambda at: driver.sql(KNN.format(more=''), at),
+            'knn_within_5km': lambda at: driver.sql(KNN.format(more=WITHIN.format(radius=NEAR)), at),
+            'ours_50km': lambda at: driver.sql(OURS.format(radius=FAR), at),
+            'redis_50km': lambda at: driver.redis(path, FAR, at),
+            'knn_within_50km': lambda at: driver.sql(KNN.format(more=WITHIN.format(radius=FAR)), at),
+            'ours_filtered': lambda at: driver.sql(OURS_FILTERED, at),
+            'postgis_filtered': lambda at: driver.sql(KNN.format(more=WITHIN.format(radius=NEAR) + FILTERED), at),
         }, points)
     for name, value in rate.items():
         print(f'{name:18} {value:12,.0f} a second')

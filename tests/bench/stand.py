@@ -1,12 +1,10 @@
-"""The measuring stand: the loaded cluster, pgbench, Redis, rounds and ratios."""
+"""The measuring stand: the loaded cluster, the driver, Redis, rounds and ratios."""
 import os
-import re
 import socket
 import statistics
 import subprocess
 import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
 from services.cluster import ROOT, Cluster
@@ -14,7 +12,7 @@ from services.cluster import ROOT, Cluster
 ROUNDS = int(os.environ.get('BENCH_ROUNDS', '5'))
 SECONDS = int(os.environ.get('BENCH_SECONDS', '4'))
 HOTELS = int(os.environ.get('BENCH_HOTELS', '1000000'))
-CLIENTS, THREADS = 4, 2
+CLIENTS = 4
 POINTS_A_ROUND = 100
 
 
@@ -39,24 +37,26 @@ def query_points(db, rounds=ROUNDS):
         FROM hotel.hotel WHERE abs(lat) < 80 AND abs(lng) < 179 ORDER BY random() LIMIT %s""", (rounds * POINTS_A_ROUND,)).fetchall()
 
 
-class Pgbench:
-    """Runs SQL with :lat and :lng over many points. A script a point: choosing costs nothing inside the timed SQL."""
+class Driver:
+    """tests/bench/driver.cpp: the same client for Postgres and for Redis."""
 
     def __init__(self, cluster):
-        self.cluster = cluster
-        self.folder = tempfile.TemporaryDirectory(prefix='tenfold-bench-')
+        self.conninfo = cluster.dsn()
+        self.program = ROOT / '.run' / 'driver'
+        flags = subprocess.check_output(['pkg-config', '--cflags', '--libs', 'libpq'], text=True).split()
+        subprocess.run(['g++', '-O2', '-std=c++20', '-pthread', '-o', self.program, ROOT / 'tests/bench/driver.cpp', *flags, '-lhiredis'], check=True)
 
-    def rate(self, name, sql, points, seconds=SECONDS, clients=CLIENTS):
-        """Transactions a second. pgbench takes 128 scripts."""
-        arguments = []
-        for number, (lat, lng) in enumerate(points):
-            script = Path(self.folder.name) / f'{name}.{number}'
-            # An expression keeps -M prepared from seeing a constant.
-            script.write_text(f'\\set lat {lat} + 0.00001 * random(-100, 100)\n\\set lng {lng} + 0.00001 * random(-100, 100)\n{sql};\n')
-            arguments += ['-f', script]
-        output = subprocess.run(['pgbench', '-n', '-M', 'prepared', '-c', str(clients), '-j', str(THREADS), '-T', str(seconds), *arguments],
-                                env=self.cluster.env(), capture_output=True, text=True, check=True).stdout
-        return float(re.search(r'^tps = ([\d.]+)', output, re.MULTILINE)[1])
+    def sql(self, statement, points):
+        """Executions a second of a statement with $1 and $2 for latitude and longitude."""
+        return self._run('postgres', self.conninfo, statement, points)
+
+    def redis(self, path, radius, points):
+        return self._run('redis', path, str(radius), points)
+
+    def _run(self, kind, where, what, points):
+        text = '\n'.join(f'{lat} {lng}' for lat, lng in points)
+        output = subprocess.run([self.program, kind, where, str(CLIENTS), str(SECONDS), what], input=text, stdout=subprocess.PIPE, text=True, check=True).stdout
+        return float(output)
 
 
 @contextmanager

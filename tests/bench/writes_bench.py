@@ -6,7 +6,7 @@ import stand
 
 CHANGES_A_SECOND = 200
 SNAPSHOT_UPDATES = 60_000
-OURS = 'SELECT hotel.nearby_json(:lat, :lng, 5000)'
+OURS = 'SELECT hotel.nearby_json($1, $2, 5000)'
 
 PLAIN = """
 DROP SCHEMA IF EXISTS plain CASCADE;
@@ -19,8 +19,8 @@ VACUUM ANALYZE plain.hotel;
 """
 
 WRITES = {
-    'add': ("SELECT hotel.add_hotel('bench', 'FR', 'x', (:lat)::numeric, (:lng)::numeric, 3, '{wifi}')",
-            "INSERT INTO plain.hotel (name, country, city, stars, location) VALUES ('bench', 'FR', 'x', 3, ST_Point(:lng, :lat)::geography)"),
+    'add': ("SELECT hotel.add_hotel('bench', 'FR', 'x', $1::numeric, $2::numeric, 3, '{wifi}')",
+            "INSERT INTO plain.hotel (name, country, city, stars, location) VALUES ('bench', 'FR', 'x', 3, ST_Point($2::float8, $1::float8)::geography)"),
     'update': ("SELECT hotel.update_hotel((random() * 999999)::bigint + 1, '{\"stars\": 4}')",
                'UPDATE plain.hotel SET stars = 4 WHERE hotel_id = (SELECT (random() * 999999)::bigint + 1)'),
     'remove': ('SELECT hotel.remove_hotel((SELECT hotel_id FROM hotel.hotel WHERE hotel_id > (SELECT (random() * 999000)::bigint) AND removed_at IS NULL ORDER BY hotel_id LIMIT 1))',
@@ -44,22 +44,22 @@ class Changer(threading.Thread):
                 self.done += 1
 
 
-def while_changing(cluster, bench, points):
+def while_changing(cluster, driver, points):
     changer = Changer(cluster)
     changer.start()
-    rate = bench.rate('changing', OURS, points)
+    rate = driver.sql(OURS, points)
     changer.stopped.set()
     changer.join()
     return rate
 
 
-def under_a_snapshot(cluster, bench, points):
+def under_a_snapshot(cluster, driver, points):
     """The rate after so many updates whose old versions a REPEATABLE READ snapshot keeps alive."""
     with stand.connect(cluster) as holder, stand.connect(cluster) as db:
         holder.execute('BEGIN ISOLATION LEVEL REPEATABLE READ')
         holder.execute('SELECT 1 FROM hotel.hotel LIMIT 1')
         db.execute('UPDATE hotel.hotel SET stars = 1 + (hotel_id + stars) %% 5, version = version + 1 WHERE hotel_id <= %s'.replace('%%', '%') % SNAPSHOT_UPDATES)
-        rate = bench.rate('snapshot', OURS, points)
+        rate = driver.sql(OURS, points)
         holder.execute('COMMIT')
     cluster.psql('-c', 'VACUUM hotel.hotel')
     return rate
@@ -70,12 +70,12 @@ def main():
     cluster.psql('-c', PLAIN.replace('VACUUM ANALYZE plain.hotel;', ''), '-c', 'VACUUM ANALYZE plain.hotel')
     with stand.connect(cluster) as db:
         points = stand.query_points(db)
-    bench = stand.Pgbench(cluster)
-    quiet = stand.medians({'quiet': lambda at: bench.rate('quiet', OURS, at)}, points)
-    rate = stand.medians({f'{name}_{who}': (lambda at, sql=sql, name=name, who=who: bench.rate(f'{name}_{who}', sql, at))
+    driver = stand.Driver(cluster)
+    quiet = stand.medians({'quiet': lambda at: driver.sql(OURS, at)}, points)
+    rate = stand.medians({f'{name}_{who}': (lambda at, sql=sql: driver.sql(sql, at))
                           for name, pair in WRITES.items() for who, sql in zip(('ours', 'plain'), pair)}, points)
     cluster.psql('-c', 'VACUUM hotel.hotel')
-    busy = stand.medians({'changing': lambda at: while_changing(cluster, bench, at), 'snapshot': lambda at: under_a_snapshot(cluster, bench, at)}, points, rounds=3)
+    busy = stand.medians({'changing': lambda at: while_changing(cluster, driver, at), 'snapshot': lambda at: under_a_snapshot(cluster, driver, at)}, points, rounds=3)
     for name, value in (quiet | rate | busy).items():
         print(f'{name:14} {value:12,.0f} a second')
     for name in WRITES:
