@@ -63,39 +63,36 @@ Ruler::Ruler(Point origin, double reach_m)
 }
 
 double Ruler::distance_m(Point p) const {
-  const double chord = chord_m(p);
-  const double meters = chord <= arc_of_chord_m ? arc_along(p, chord) : geodesic_m(origin_, p);
+  const double near = near_m(p);
+  const double meters = near <= near_reach_m ? near : geodesic_m(origin_, p);
   return std::round(meters * 1e9) / 1e9;
 }
 
-// The straight line through the Earth, in differences that lose no digits when the points are near: with
-// reduced normals N and s, c = sin, cos of latitude, the ellipsoid's points are (N c cos λ, N c sin λ, N (1 -
-// e²) s).
-double Ruler::chord_m(Point p) const {
-  const double half_lat = (p.lat - origin_.lat) * rad / 2, half_lng = wrapped(p.lng - origin_.lng) * rad / 2;
-  const double middle = (p.lat + origin_.lat) * rad / 2, sin_half = std::sin(half_lat);
-  const double ds = 2 * std::cos(middle) * sin_half, dc = -2 * std::sin(middle) * sin_half;
+// The chord through the Earth, and from it the arc of the circle that fits the ellipsoid at the middle
+// latitude, in the chord's direction (Euler's radius of curvature). With normals N and s, c = sin, cos of
+// latitude the ellipsoid's points are (N c cos λ, N c sin λ, N (1 - e²) s); all in differences, which lose no
+// digits when the points are near.
+double Ruler::near_m(Point p) const {
+  using wgs84::a, wgs84::e2;
+  const double d_lat = (p.lat - origin_.lat) * rad, d_lng = wrapped(p.lng - origin_.lng) * rad;
+  const double middle = (p.lat + origin_.lat) * rad / 2, sin_middle = std::sin(middle),
+               cos_middle = std::cos(middle);
+  const double sin_half = std::sin(d_lat / 2), ds = 2 * cos_middle * sin_half,
+               dc = -2 * sin_middle * sin_half;
   const double s = sin_lat_ + ds, c = cos_lat_ + dc;
-  const double w2 = 1 - wgs84::e2 * s * s, w = std::sqrt(w2), w0 = wgs84::a / normal_;
-  const double normal = wgs84::a / w;
-  const double d_normal = wgs84::a * wgs84::e2 * ds * (s + sin_lat_) / ((w + w0) * w * w0);
-  const double d_axis = normal * dc + cos_lat_ * d_normal;
-  const double dz = (1 - wgs84::e2) * (normal * ds + sin_lat_ * d_normal);
-  const double across = 4 * normal * c * normal_ * cos_lat_ * square(std::sin(half_lng));
-  return std::sqrt(square(d_axis) + across + square(dz));
-}
+  const double w = std::sqrt(1 - e2 * s * s), w0 = a / normal_, normal = a / w;
+  const double d_normal = a * e2 * ds * (s + sin_lat_) / ((w + w0) * w * w0);
+  const double d_axis = normal * dc + cos_lat_ * d_normal,
+               dz = (1 - e2) * (normal * ds + sin_lat_ * d_normal);
+  const double chord2 =
+      square(d_axis) + 4 * normal * c * normal_ * cos_lat_ * square(std::sin(d_lng / 2)) + square(dz);
 
-// The arc over a chord, on the circle that fits the ellipsoid at the middle, in the chord's direction
-// (Euler).
-double Ruler::arc_along(Point p, double chord) const {
-  const double middle = (p.lat + origin_.lat) * rad / 2;
-  const double w2 = 1 - wgs84::e2 * square(std::sin(middle));
-  const double normal = wgs84::a / std::sqrt(w2), meridian = normal * (1 - wgs84::e2) / w2;
-  const double north = square(meridian * (p.lat - origin_.lat));
-  const double east = square(normal * std::cos(middle) * wrapped(p.lng - origin_.lng));
-  if (north + east == 0) return chord;
-  const double radius = (north + east) / (north / meridian + east / normal);
-  return 2 * radius * std::asin(chord / (2 * radius));
+  const double w2 = 1 - e2 * square(sin_middle), across = a / std::sqrt(w2), along = across * (1 - e2) / w2;
+  const double north = square(along * d_lat), east = square(across * cos_middle * d_lng);
+  const double curvature = north + east > 0 ? (north / along + east / across) / (north + east) : 0;
+  // asin by its series: x is the half chord over the radius, 2e-3 at most where the result is used.
+  const double x2 = chord2 * square(curvature) / 4;
+  return std::sqrt(chord2) * (1 + x2 * (1. / 6 + x2 * (3. / 40)));
 }
 
 double Ruler::arc_m(Point p) const {

@@ -48,11 +48,10 @@ class Ruler {
  private:
   // Where the Earth is flat enough for a plane. Measured errors: 9e-5 planar, 0.56 % spherical.
   static constexpr double flat_reach_m = 50'000, flat_lat = 80, flat_slack = 1e-3, arc_slack = 0.007;
-  // Chords up to here give the arc to 3 nm; the error grows with the fifth power.
-  static constexpr double arc_of_chord_m = 30'000;
+  // Up to here the arc over the chord is within 3 nm; its error grows with the fifth power.
+  static constexpr double near_reach_m = 30'000;
 
-  double chord_m(Point p) const;
-  double arc_along(Point p, double chord) const;
+  double near_m(Point p) const;
   double arc_m(Point p) const;
 
   // The plane through the middle latitude. No trigonometry: the cosine there is its series at the origin.
