@@ -71,7 +71,7 @@ uint32_t cells(Span span, int level) {
 }
 
 int level_for(const DiscBox& box) {
-  constexpr uint32_t most_cells = 12;
+  constexpr uint32_t most_cells = 6;
   for (int level = 0;; level++) {
     uint64_t columns = 0;
     for (int i = 0; i < box.lng_count; i++) columns += cells(box.lng[i], level);
