@@ -28,6 +28,7 @@ BEGIN ATOMIC
   SELECT 'pg_cron database', current_setting('cron.database_name', true) IS NOT DISTINCT FROM current_database()::text,
     coalesce(current_setting('cron.database_name', true), 'pg_cron is not loaded'),
     format('ALTER SYSTEM SET cron.database_name = %L; -- then restart', current_database())
+  WHERE pg_catalog.pg_has_role('pg_read_all_settings', 'USAGE')  -- others may not read it
   UNION ALL
   SELECT 'roles', count(r.oid) = count(*), count(r.oid) || ' of ' || count(*), 'SELECT tenfold.create_roles();'
   FROM unnest(tenfold._role_names()) AS wanted(name) LEFT JOIN pg_catalog.pg_roles r ON r.rolname = wanted.name

@@ -22,10 +22,31 @@ BEGIN
   FOR member IN SELECT m.oid FROM tenfold._members() m LOOP
     EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO tenfold_owner WITH GRANT OPTION', member);
   END LOOP;
+  PERFORM tenfold._open_cron();
 END
 $$;
 COMMENT ON FUNCTION tenfold.create_roles IS
   'creates the roles that are absent (roles belong to the cluster) and hands schema tenfold to tenfold_owner; superuser, idempotent';
+
+-- pg_cron shows a job and its runs only to the role that scheduled it.
+CREATE OR REPLACE FUNCTION tenfold._open_cron() RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron') THEN
+    RETURN;
+  END IF;
+  GRANT USAGE ON SCHEMA cron TO tenfold_owner;
+  IF NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = 'cron.job'::regclass AND polname = 'tenfold') THEN
+    CREATE POLICY tenfold ON cron.job FOR SELECT TO tenfold_owner USING (jobname LIKE 'tenfold:%');
+    CREATE POLICY tenfold ON cron.job_run_details FOR SELECT TO tenfold_owner
+      USING (EXISTS (SELECT FROM cron.job j WHERE j.jobid = job_run_details.jobid AND j.jobname LIKE 'tenfold:%'));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION tenfold._open_cron IS
+  'lets tenfold_owner schedule jobs and see the runs of tenfold''s; superuser, idempotent, nothing where pg_cron is absent';
 
 CREATE OR REPLACE FUNCTION tenfold._role_names() RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

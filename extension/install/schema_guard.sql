@@ -3,8 +3,9 @@
 DO $$
 BEGIN
   IF to_regclass('tenfold.migration') IS NULL AND EXISTS (
-    SELECT FROM pg_class c WHERE c.relnamespace = 'tenfold'::regnamespace AND NOT EXISTS (
-      SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('e', 'i')))
+    SELECT FROM pg_depend o WHERE o.refclassid = 'pg_namespace'::regclass AND o.refobjid = 'tenfold'::regnamespace
+      AND o.classid <> 'pg_extension'::regclass AND NOT EXISTS (
+        SELECT FROM pg_depend m WHERE m.classid = o.classid AND m.objid = o.objid AND m.deptype = 'e'))
   THEN
     RAISE EXCEPTION 'schema "tenfold" exists and is not tenfold''s'
       USING ERRCODE = 'TF002', HINT = 'Rename it first: ALTER SCHEMA tenfold RENAME TO …';

@@ -52,7 +52,7 @@ CREATE OR REPLACE FUNCTION tenfold._unschedule_jobs(wanted text) RETURNS void
 LANGUAGE plpgsql
 AS $$
 BEGIN
-  IF to_regclass('cron.job') IS NOT NULL THEN
+  IF EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron') THEN
     PERFORM cron.unschedule(c.jobid) FROM cron.job c JOIN tenfold.scheduled_job j
       ON c.jobname = tenfold._cron_name(j.name) WHERE j.module = wanted;
   END IF;

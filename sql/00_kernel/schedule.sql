@@ -7,12 +7,12 @@ CREATE OR REPLACE FUNCTION tenfold.schedule_jobs() RETURNS SETOF text
 LANGUAGE plpgsql
 AS $$
 BEGIN
-  IF to_regclass('cron.job') IS NULL THEN
-    RAISE NOTICE 'pg_cron is not in this database: an administrator runs these in database %',
-      coalesce(current_setting('cron.database_name', true), 'cron.database_name');
+  IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron') THEN
+    RAISE NOTICE 'pg_cron is not in this database: an administrator runs these in the one that cron.database_name names';
     RETURN QUERY SELECT format('SELECT cron.schedule_in_database(%L, %L, %L, %L);',
       tenfold._cron_name(j.name), j.schedule, j.command, current_database()) FROM tenfold.scheduled_job j ORDER BY j.name;
   ELSE
+    PERFORM tenfold._open_cron() WHERE current_setting('is_superuser')::boolean;  -- a dump leaves its policies out
     PERFORM cron.unschedule(c.jobid) FROM cron.job c
       WHERE c.jobname LIKE tenfold._cron_name('%')
         AND c.jobname NOT IN (SELECT tenfold._cron_name(j.name) FROM tenfold.scheduled_job j);
@@ -24,14 +24,16 @@ $$;
 COMMENT ON FUNCTION tenfold.schedule_jobs IS
   'gives every row of tenfold.scheduled_job to pg_cron, takes away what is no longer there; idempotent. Where pg_cron lives in another database, prints the statements for its administrator. Not in a dump: run it again after a restore';
 
--- pg_cron may be absent, so its tables are named only when they are there.
+-- pg_cron may be absent, so its tables are named only when they are there. SECURITY DEFINER: operators see the runs of
+-- our jobs, whoever scheduled them, without any right on pg_cron.
 CREATE OR REPLACE FUNCTION tenfold._job_runs(
   OUT name text, OUT active boolean, OUT started_at timestamptz, OUT ended_at timestamptz, OUT status text, OUT message text)
 RETURNS SETOF record
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  IF to_regclass('cron.job') IS NOT NULL THEN
+  IF has_schema_privilege(to_regnamespace('cron'), 'USAGE') THEN
     RETURN QUERY EXECUTE $query$
       SELECT j.name, c.active, r.start_time, r.end_time, r.status, r.return_message
       FROM tenfold.scheduled_job j JOIN cron.job c ON c.jobname = tenfold._cron_name(j.name)
@@ -40,6 +42,7 @@ BEGIN
   END IF;
 END
 $$;
+REVOKE EXECUTE ON FUNCTION tenfold._job_runs FROM PUBLIC;
 COMMENT ON FUNCTION tenfold._job_runs IS 'the jobs that pg_cron knows, each with its last run';
 
 CREATE OR REPLACE FUNCTION tenfold._doctor_jobs(OUT "check" text, OUT ok boolean, OUT detail text, OUT mend text)
@@ -57,7 +60,7 @@ AS $$
 DECLARE
   purged bigint := 0;
 BEGIN
-  IF to_regclass('cron.job_run_details') IS NOT NULL THEN
+  IF EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron') THEN
     DELETE FROM cron.job_run_details d USING cron.job c
       WHERE c.jobid = d.jobid AND c.jobname LIKE tenfold._cron_name('%') AND d.end_time < clock_timestamp() - keep;
     GET DIAGNOSTICS purged = ROW_COUNT;

@@ -25,8 +25,8 @@ struct Point {
   double lat, lng;
 };
 
-// Asks once at a point.
-using Ask = std::function<void(Point)>;
+// Asks once at a point; says whether there was an answer.
+using Ask = std::function<bool(Point)>;
 
 [[noreturn]] void fail(const char* what) {
   std::fprintf(stderr, "driver: %s\n", what);
@@ -44,8 +44,12 @@ Ask postgres(const char* conninfo, const std::string& sql) {
     std::snprintf(lng, sizeof lng, "%.6f", p.lng);
     const char* values[] = {lat, lng};
     PGresult* result = PQexecPrepared(db, "ask", has_point ? 2 : 0, values, nullptr, nullptr, 0);
-    if (PQresultStatus(result) != PGRES_TUPLES_OK) fail(PQerrorMessage(db));
+    const ExecStatusType status = PQresultStatus(result);
+    const bool done = status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
+    // Two clients may pick the same hotel to remove; the one who comes second is not counted.
+    if (!done && std::strcmp(PQresultErrorField(result, PG_DIAG_SQLSTATE), "TFH04")) fail(PQerrorMessage(db));
     PQclear(result);
+    return done;
   };
 }
 
@@ -58,6 +62,7 @@ Ask redis(const char* socket, const std::string& radius) {
                      p.lat, radius.c_str()));
     if (!reply || reply->type != REDIS_REPLY_ARRAY) fail("Redis gave no array");
     freeReplyObject(reply);
+    return true;
   };
 }
 
@@ -72,10 +77,10 @@ std::vector<Point> read_points() {
 long ask_until(const std::atomic<bool>& stop, const Ask& ask, const std::vector<Point>& points, int seed) {
   std::mt19937 random(seed);
   long count = 0;
-  for (; !stop; count++) {
+  while (!stop) {
     const Point p = points[random() % points.size()];
     const auto shift = [&] { return (static_cast<int>(random() % 2001) - 1000) * 1e-6; };
-    ask({p.lat + shift(), p.lng + shift()});
+    count += ask({p.lat + shift(), p.lng + shift()});
   }
   return count;
 }

@@ -29,7 +29,7 @@ def server_folder():
     copy.unlink()
 
 
-def test_a_fresh_install_is_the_golden_one(cluster):
+def test_a_fresh_install_is_the_golden_dump(cluster):
     """Otherwise: tests/upgrade/golden writes it anew, and you read the difference."""
     assert catalog_of(cluster) == (UPGRADE / 'schema.txt').read_text().splitlines()
 

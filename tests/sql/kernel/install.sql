@@ -1,7 +1,7 @@
 -- The installer and what it says of itself. What needs clusters of its own is in tests/process.
 BEGIN;
 SET search_path = public, pg_temp;
-SELECT plan(18);
+SELECT plan(20);
 
 SELECT is(tenfold.install('hotel'), '{kernel,geo,hotel}', 'a module and what it needs');
 SELECT is(tenfold.install('geo'), '{kernel,geo}', 'no more than that');
@@ -20,6 +20,14 @@ SELECT is(count(*), count(DISTINCT sqlstate), 'each error has its SQLSTATE') FRO
 SELECT is_empty($$SELECT * FROM tenfold.error_code WHERE sqlstate !~ '^(TF[0-9A-Z]{3}|22004|22023|0A000|53200|57014|XX000)$'$$, 'standard, or class TF');
 SELECT is((SELECT array_agg(name ORDER BY name) FROM tenfold.scheduled_job_status WHERE scheduled), (SELECT array_agg(name ORDER BY name) FROM tenfold.scheduled_job), 'every job is scheduled');
 SELECT throws_ok($$SELECT tenfold._declare_job('x', 'kernel', 'every minute', 'SELECT 1', 'x', '1 s')$$, '23514');
+
+SELECT is_empty($$SELECT raised[1] FROM pg_proc p, regexp_matches(p.prosrc, 'ERRCODE = ''(TF\w{3})''', 'g') raised
+  WHERE p.pronamespace IN (SELECT schema_name::regnamespace FROM tenfold.module_source) EXCEPT SELECT sqlstate FROM tenfold.error_code$$,
+  'what SQL raises is in the table');
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace IN (SELECT schema_name::regnamespace FROM tenfold.module_source)
+    AND p.proname !~ '^_' AND p.provolatile <> 'v' AND p.proparallel <> 's'
+  EXCEPT VALUES ('tenfold.doctor()'::regprocedure), ('hotel.nearby(float8, float8, float8, date, date, int)')$$,
+  'public functions that only read may run in parallel');
 
 -- Whatever PUBLIC may call must be on this list.
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace

@@ -1,32 +1,87 @@
--- What each role may not do.
+-- What each role may do, and what it may not: every public function and every table, really called and really written.
 BEGIN;
 SET search_path = public, pg_temp;
-SELECT plan(45);
-SELECT hotel.add_hotel('h', 'FR', 'x', 48, 2);
+SELECT * FROM no_plan();
+SELECT hotel.add_hotel('h', 'FR', 'x', 48, 2, reference => 'h', owner_id => '00000000-0000-0000-0000-000000000001');
 
+-- Each deed leaves no trace: it ends in an error of its own, which takes the role back as well.
 CREATE FUNCTION pg_temp.state_as(role_name text, sql text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
   EXECUTE format('SET LOCAL ROLE %I', role_name);
   EXECUTE sql;
-  RESET ROLE;
-  RETURN 'ok';
+  RAISE EXCEPTION USING ERRCODE = 'ZZZZZ';
 EXCEPTION WHEN OTHERS THEN
-  RETURN SQLSTATE;
+  RETURN CASE SQLSTATE WHEN 'ZZZZZ' THEN 'ok' ELSE SQLSTATE END;
 END $$;
 
-CREATE TEMP TABLE deed (sql text, anonymous bool, usr bool, merchant bool, operator bool, worker bool);
-INSERT INTO deed VALUES
-  ('SELECT * FROM hotel.nearby(48, 2, 10)', true, true, true, true, true),
-  ('SELECT * FROM hotel.details', true, true, true, true, true),
-  ('SELECT geo.geohash_encode(1, 2)', true, true, true, true, true),
-  ($$SELECT hotel.add_hotel('y', 'FR', 'x', 1, 1)$$, false, false, false, true, false),
-  ($$UPDATE hotel.hotel SET name = 'mine'$$, false, false, false, true, false),
-  ($$INSERT INTO hotel.staging (reference) VALUES ('x')$$, false, false, false, true, false),
-  ('SELECT * FROM tenfold.migration', false, false, false, true, false),
-  ('SELECT tenfold.create_roles()', false, false, false, false, false),
-  ($$SELECT tenfold.install('hotel')$$, false, false, false, false, false);
+CREATE TEMP TABLE role (name text, kind text[]);
+INSERT INTO role VALUES
+  ('tenfold_anonymous', '{all}'), ('tenfold_user', '{all}'), ('tenfold_merchant', '{all}'), ('tenfold_worker', '{all}'),
+  ('tenfold_operator', '{all,operator}'), ('tenfold_owner', '{all,operator,owner}');
 
-SELECT is(pg_temp.state_as('tenfold_' || role_name, sql), CASE WHEN may THEN 'ok' ELSE '42501' END, role_name || ': ' || sql)
-FROM deed, LATERAL (VALUES ('anonymous', anonymous), ('user', usr), ('merchant', merchant), ('operator', operator), ('worker', worker)) AS r(role_name, may);
+CREATE TEMP TABLE deed (target text, call text, may text, outcome text DEFAULT 'ok');
+INSERT INTO deed VALUES
+  ('geo.geohash_encode', $$geo.geohash_encode(1, 2)$$, 'all'),
+  ('geo.geohash_decode', $$geo.geohash_decode('te7')$$, 'all'),
+  ('geo.geohash_neighbors', $$geo.geohash_neighbors('te7')$$, 'all'),
+  ('geo.geohash_cover', $$geo.geohash_cover(1, 2, 10)$$, 'all'),
+  ('geo.haversine_m', $$geo.haversine_m(1, 2, 3, 4)$$, 'all'),
+  ('geo.geodesic_m', $$geo.geodesic_m(1, 2, 3, 4)$$, 'all'),
+  ('hotel.nearby', $$hotel.nearby(48, 2, 10, 1, 1, '{$}', '{wifi}')$$, 'all'),
+  ('hotel.nearby_json', $$hotel.nearby_json(48, 2, 10, 1, 1, '{$}', '{wifi}')$$, 'all'),
+  ('hotel.within_box', $$hotel.within_box(47, 1, 49, 3, 1, 1, '{$}', '{wifi}')$$, 'all'),
+  ('hotel.within_polygon', $$hotel.within_polygon(ST_Buffer('POINT(2 48)'::geography, 10), 1, 1, '{$}', '{wifi}')$$, 'all'),
+  ('hotel.amenity_codes', $$hotel.amenity_codes(1)$$, 'all'),
+  ('hotel.price_range_of', $$hotel.price_range_of(1, 'EUR')$$, 'all'),
+  ('hotel.add_hotel', $$hotel.add_hotel('y', 'FR', 'x', 1, 1, 3, '{wifi}')$$, 'operator'),
+  ('hotel.update_hotel', $$hotel.update_hotel((SELECT hotel_id FROM hotel.hotel WHERE reference = 'h'), '{"stars": 3, "amenities": ["wifi"]}')$$, 'operator'),
+  ('hotel.remove_hotel', $$hotel.remove_hotel((SELECT hotel_id FROM hotel.hotel WHERE reference = 'h'))$$, 'operator'),
+  ('hotel.set_rating', $$hotel.set_rating((SELECT hotel_id FROM hotel.hotel WHERE reference = 'h'), 4.5, 10)$$, 'operator'),
+  ('hotel.load_batch', $$hotel.load_batch()$$, 'operator'),
+  ('hotel.purge_removed', $$hotel.purge_removed()$$, 'operator'),
+  ('hotel.purge_rejected', $$hotel.purge_rejected()$$, 'operator'),
+  ('tenfold.version', $$tenfold.version()$$, 'all'),
+  ('tenfold.current_subject', $$tenfold.current_subject()$$, 'all'),
+  ('tenfold.doctor', $$tenfold.doctor()$$, 'operator'),
+  ('tenfold.install', $$tenfold.install('hotel')$$, 'owner'),
+  ('tenfold.schedule_jobs', $$tenfold.schedule_jobs()$$, 'owner'),
+  ('tenfold.purge_job_runs', $$tenfold.purge_job_runs()$$, 'owner'),
+  ('tenfold.create_roles', $$tenfold.create_roles()$$, 'nobody');
+UPDATE deed SET call = 'SELECT * FROM ' || call;
+INSERT INTO deed VALUES
+  ('hotel.nearby', $$SELECT hotel.nearby(48, 2, 10, current_date, current_date)$$, 'all', '0A000'),
+  ('hotel.load_staging', $$CALL hotel.load_staging()$$, 'operator', 'ok'),
+  ('tenfold.uninstall', $$SELECT tenfold.uninstall('hotel')$$, 'owner', 'TF005'),
+  ('tenfold.install_all', $$CALL tenfold.install_all()$$, 'owner', '2D000');  -- its COMMIT, inside a function
+
+CREATE TEMP TABLE relation (name text, read_by text, written_by text);
+INSERT INTO relation VALUES
+  ('hotel.amenity', 'all', 'operator'), ('hotel.hotel', 'all', 'operator'), ('hotel.price_band', 'all', 'operator'),
+  ('hotel.staging', 'operator', 'operator'), ('hotel.staging_rejected', 'operator', 'operator'),
+  ('hotel.details', 'all', NULL), ('hotel.staging_check', 'operator', NULL),
+  ('tenfold.migration', 'operator', 'owner'), ('tenfold.module', 'operator', 'owner'), ('tenfold.scheduled_job', 'operator', 'owner'),
+  ('tenfold.module_source', 'all', 'nobody'), ('tenfold.migration_source', 'all', 'nobody'),
+  ('tenfold.error_code', 'all', NULL), ('tenfold.installed', 'operator', NULL), ('tenfold.scheduled_job_status', 'operator', NULL);
+INSERT INTO deed
+  SELECT NULL, 'SELECT * FROM ' || name, read_by FROM relation UNION ALL
+  SELECT NULL, 'DELETE FROM ' || name, written_by FROM relation WHERE written_by IS NOT NULL;
+
+SELECT is(pg_temp.state_as(r.name, d.call), CASE WHEN d.may = ANY (r.kind) THEN d.outcome ELSE '42501' END, r.name || ': ' || d.call)
+FROM deed d CROSS JOIN role r;
+
+SELECT is_empty($$
+  SELECT n.nspname || '.' || p.proname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+  WHERE n.nspname IN (SELECT schema_name FROM tenfold.module_source) AND p.proname !~ '^_'
+  EXCEPT ALL SELECT target FROM deed$$, 'every public function is among them');
+SELECT is_empty($$
+  SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname IN (SELECT schema_name FROM tenfold.module_source) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+  EXCEPT SELECT name FROM relation$$, 'every table and view, too');
+
+-- A superuser scheduled the jobs; pg_cron would show them to nobody else.
+SET LOCAL ROLE tenfold_operator;
+SELECT bag_eq('SELECT name FROM tenfold.scheduled_job_status WHERE scheduled', 'SELECT name FROM tenfold.scheduled_job', 'an operator sees that every job is scheduled');
+SELECT throws_ok('SELECT * FROM cron.job', '42501', NULL, 'and nothing else of pg_cron');
+RESET ROLE;
 SELECT * FROM finish();
 ROLLBACK;
