@@ -26,7 +26,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION tenfold.create_roles IS
-  'creates the roles that are absent (roles belong to the cluster) and hands schema tenfold to tenfold_owner; superuser, idempotent';
+  'creates the roles that are absent (roles belong to the cluster), hands schema tenfold to tenfold_owner and opens pg_cron to it; superuser, idempotent';
 
 -- pg_cron shows a job and its runs only to the role that scheduled it.
 CREATE OR REPLACE FUNCTION tenfold._open_cron() RETURNS void

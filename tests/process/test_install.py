@@ -52,7 +52,8 @@ def test_a_foreign_schema_is_refused_and_nothing_is_left_behind(empty):
 def test_a_schema_tenfold_of_somebody_else_refuses_the_extension(empty):
     with empty() as fresh:
         fresh.execute('CREATE SCHEMA tenfold')
-        for theirs in ('TABLE tenfold.theirs ()', 'TYPE tenfold.theirs AS ENUM ()', 'FUNCTION tenfold.theirs() RETURNS int RETURN 1'):
+        for theirs in ('TABLE tenfold.theirs ()', 'TYPE tenfold.theirs AS ENUM ()',
+                       'FUNCTION tenfold.theirs() RETURNS int RETURN 1'):
             fresh.execute(f'CREATE {theirs}')
             assert state_of(fresh, 'CREATE EXTENSION tenfold') == 'TF002'
             fresh.execute(f'DROP {theirs.split()[0]} tenfold.theirs')

@@ -1,7 +1,7 @@
 -- The installer and what it says of itself. What needs clusters of its own is in tests/process.
 BEGIN;
 SET search_path = public, pg_temp;
-SELECT plan(20);
+SELECT plan(21);
 
 SELECT is(tenfold.install('hotel'), '{kernel,geo,hotel}', 'a module and what it needs');
 SELECT is(tenfold.install('geo'), '{kernel,geo}', 'no more than that');
@@ -28,6 +28,9 @@ SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace
     AND p.proname !~ '^_' AND p.provolatile <> 'v' AND p.proparallel <> 's'
   EXCEPT VALUES ('tenfold.doctor()'::regprocedure), ('hotel.nearby(float8, float8, float8, date, date, int)')$$,
   'public functions that only read may run in parallel');
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace IN (SELECT schema_name::regnamespace FROM tenfold.module_source)
+    AND p.prosecdef AND (p.proowner = 'tenfold_owner'::regrole AND 'search_path=pg_catalog, pg_temp' = ANY (p.proconfig)) IS NOT TRUE$$,
+  'SECURITY DEFINER means tenfold_owner, with a search_path of its own');
 
 -- Whatever PUBLIC may call must be on this list.
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
