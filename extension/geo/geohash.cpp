@@ -105,7 +105,11 @@ double least_distance_m(Point from, const Box& box) {
   }
   const double lat = from.lat / deg, away = (lng - from.lng) / deg;
   const double nearest = std::atan2(std::sin(lat), std::cos(lat) * std::cos(away)) * deg;
-  return haversine_m(from, {std::clamp(nearest, box.south, box.north), lng}) * (1 - 0.0057);
+  // On the far half of the Earth the meridian has its farthest point between the poles, so that either end of
+  // the box can be the nearer one.
+  double least = haversine_m(from, {std::clamp(nearest, box.south, box.north), lng});
+  for (double end : {box.south, box.north}) least = std::min(least, haversine_m(from, {end, lng}));
+  return least * (1 - 0.0057);
 }
 
 Error too_fine(int precision) {

@@ -72,6 +72,23 @@ TEST(Geohash, CoverHoldsEveryPlaceOfTheDisc) {
   }
 }
 
+// Beyond a quarter of the Earth's girth a disc reaches over both poles, and its far edge comes back to them.
+TEST(Geohash, CoverOfAHugeDiscHoldsItsFarSide) {
+  PlaceSampler random(11);
+  for (int i = 0; i < 3'000; i++) {
+    const Point origin = random.place();
+    const int precision = 1 + i % 2;
+    const double radius = random.uniform() * max_distance_m;
+    const auto cells = cover(origin, radius, precision);
+    ASSERT_TRUE(cells);
+    for (int k = 0; k < 20; k++) {
+      const Point p = random.at_distance(origin, k % 2 ? radius * 0.999999 : radius * random.uniform());
+      EXPECT_TRUE(std::binary_search(cells->begin(), cells->end(), *encode(p, precision)))
+          << origin.lat << ' ' << origin.lng << ' ' << radius << ' ' << precision;
+    }
+  }
+}
+
 TEST(Geohash, CoverRefusesAFloodOfCells) {
   EXPECT_EQ(cover({0, 0}, 1e6, 8).error().code, Code::invalid_precision);
   EXPECT_EQ(cover({90, 0}, 1000, 12).error().code, Code::invalid_precision);
