@@ -23,9 +23,13 @@ double square(double x) {
   return x * x;
 }
 
-// -180 … 180, so that two places beside the date line are near each other.
-double wrapped(double degrees) {
-  return degrees > 180 ? degrees - 360 : degrees < -180 ? degrees + 360 : degrees;
+// From one longitude to another the short way, -180 … 180. Across the date line each is first counted from
+// there, which is exact: a difference near 360 would be rounded, by 3 nm.
+double turn(double from, double to) {
+  const double degrees = to - from;
+  if (std::abs(degrees) <= 180) return degrees;
+  const double date_line = std::copysign(180, degrees);
+  return (to - date_line) - (from + date_line);
 }
 
 }  // namespace
@@ -74,7 +78,7 @@ double Ruler::distance_m(Point p) const {
 // digits when the points are near.
 double Ruler::near_m(Point p) const {
   using wgs84::a, wgs84::e2;
-  const double d_lat = (p.lat - origin_.lat) * rad, d_lng = wrapped(p.lng - origin_.lng) * rad;
+  const double d_lat = (p.lat - origin_.lat) * rad, d_lng = turn(origin_.lng, p.lng) * rad;
   const double middle = (p.lat + origin_.lat) * rad / 2, sin_middle = std::sin(middle),
                cos_middle = std::cos(middle);
   const double sin_half = std::sin(d_lat / 2), ds = 2 * cos_middle * sin_half,

@@ -35,7 +35,7 @@ class Ruler {
   explicit Ruler(Point origin, double reach_m = max_distance_m);
 
   // The distance tenfold orders and decides by: a pure function of origin and p, in whole nanometers, since
-  // more digits would be noise. Within 6 nm of geodesic_m().
+  // more digits would be noise. Within 4 nm of geodesic_m().
   double distance_m(Point p) const;
 
   // A cheap estimate for sorting out what need not be measured. With e = slack():

@@ -1,16 +1,16 @@
 #include "geo/point.hpp"
 
+#include <array>
+#include <charconv>
 #include <cmath>
-#include <sstream>
 
 namespace tenfold::geo {
 namespace {
 
+// The shortest digits that read back as the same number.
 std::string text_of(double number) {
-  std::ostringstream out;
-  out.precision(15);
-  out << number;
-  return out.str();
+  std::array<char, 32> text;
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), number).ptr};
 }
 
 }  // namespace

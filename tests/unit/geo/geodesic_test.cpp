@@ -15,7 +15,7 @@ TEST(Geodesic, KnownDistances) {
   EXPECT_NEAR(haversine_m({0, 0}, {0, 180}), 6371008.8 * 3.14159265358979, 1e-3);
 }
 
-TEST(Ruler, IsWithinSixNanometersOfTheGeodesic) {
+TEST(Ruler, IsWithinFourNanometersOfTheGeodesic) {
   PlaceSampler random(3);
   double worst = 0;
   for (int i = 0; i < 200'000; i++) {
@@ -24,7 +24,7 @@ TEST(Ruler, IsWithinSixNanometersOfTheGeodesic) {
     const double error = std::abs(Ruler(from).distance_m(to) - truth);
     // Far away a double itself has steps of 4 nm.
     if (truth < 1e6) worst = std::max(worst, error);
-    EXPECT_LE(error, truth < 1e6 ? 6e-9 : 1e-8)
+    EXPECT_LE(error, truth < 1e6 ? 4e-9 : 1e-8)
         << from.lat << ' ' << from.lng << ' ' << to.lat << ' ' << to.lng;
   }
   RecordProperty("worst_nm", std::to_string(worst * 1e9));

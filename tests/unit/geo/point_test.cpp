@@ -23,6 +23,8 @@ TEST(CheckedPoint, RefusesTheRest) {
   for (double bad : {180.0000001, -181.0, nan, infinity, -infinity})
     EXPECT_FALSE(checked_point(0, bad)) << bad;
   EXPECT_NE(checked_point(91, 0).error().message.find("91"), std::string::npos);
+  // The value as it came: fewer digits would say that 90 is out of range.
+  EXPECT_NE(checked_point(90.00000000000003, 0).error().message.find("90.00000000000003"), std::string::npos);
 }
 
 TEST(CheckedRadius, RunsFromZeroToTheOtherSide) {
