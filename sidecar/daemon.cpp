@@ -1,0 +1,187 @@
+#include "sidecar/daemon.hpp"
+
+#include <systemd/sd-daemon.h>
+
+#include <algorithm>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace tenfold::sidecar {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr size_t most_outgoing_calls = 256;
+
+PoolOptions pool_options(const Settings& settings) {
+  PoolOptions options;
+  options.dsn = settings.text("database.dsn");
+  options.connections = settings.size("database.connections");
+  options.depth = settings.size("database.depth");
+  options.queue = settings.size("database.queue");
+  options.connect_timeout = settings.duration("database.connect_timeout");
+  options.answer_timeout = settings.duration("database.answer_timeout");
+  return options;
+}
+
+HttpAnswer plain(int status, std::string body) {
+  return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::move(body)};
+}
+
+}  // namespace
+
+std::vector<SettingRow> daemon_settings() {
+  using Kind = SettingKind;
+  return {
+      {"log.format",
+       Kind::choice,
+       "auto",
+       "how lines look; auto: text on a terminal, else JSON",
+       0,
+       INT64_MAX,
+       {"auto", "json", "text"}},
+      {"log.level",
+       Kind::choice,
+       "info",
+       "the least important lines to write",
+       0,
+       INT64_MAX,
+       {"debug", "info", "warning", "error"}},
+      {"admin.listen", Kind::text, "127.0.0.1:9180",
+       "address of /healthz, /readyz and /metrics; empty: none"},
+      {"database.dsn", Kind::text, "", "libpq connection string; empty: PGHOST, PGDATABASE and so on"},
+      {"database.connections", Kind::number, "8", "connections to Postgres", 1, 1000},
+      {"database.depth", Kind::number, "4", "transactions under way on one connection", 1, 1000},
+      {"database.queue", Kind::number, "1000", "transactions that wait for a connection; more are refused", 0,
+       1'000'000},
+      {"database.prepared", Kind::flag, "on", "prepare statements by name; off behind a pooler that cannot"},
+      {"database.connect_timeout", Kind::duration, "5s", "for a new connection", 1, 3'600'000},
+      {"database.answer_timeout", Kind::duration, "60s", "then a silent connection is given up", 1,
+       3'600'000},
+      {"shutdown.delay", Kind::duration, "0s", "how long /readyz says no before connections are refused", 0,
+       3'600'000},
+      {"shutdown.timeout", Kind::duration, "30s", "how long requests under way may take to end", 0,
+       3'600'000},
+  };
+}
+
+Daemon::Daemon(const Settings& settings, std::span<const Worker> workers)
+    : settings_(settings),
+      log_(Log::from_names(settings.text("log.format"), settings.text("log.level"))),
+      loop_(log_),
+      pool_(loop_, log_, pool_options(settings)),
+      http_(loop_, most_outgoing_calls) {
+  for (const Worker& worker : workers) start_worker(worker);
+  metrics_.gauge("tenfold_database_connections", "connections to Postgres that are up",
+                 [this] { return static_cast<double>(pool_.connections_up()); });
+  metrics_.gauge("tenfold_database_in_flight", "transactions whose answer is awaited",
+                 [this] { return static_cast<double>(pool_.in_flight()); });
+  metrics_.gauge("tenfold_database_queued", "transactions that wait for a connection",
+                 [this] { return static_cast<double>(pool_.queued()); });
+  if (settings.text("admin.listen").empty()) return;
+  const auto handler = [this](const HttpRequest& request) { return answer_admin(request); };
+  admin_ =
+      std::make_unique<HttpServer>(loop_, log_, HttpServerOptions{settings.text("admin.listen")}, handler);
+}
+
+Daemon::~Daemon() = default;
+
+void Daemon::start_worker(const Worker& worker) {
+  auto running = std::make_unique<Running>();
+  running->name = worker.name;
+  running->worker = worker.start(Services{settings_, log_, metrics_, pool_, http_});
+  for (HttpSource& source : running->worker->http_sources())
+    running->servers.push_back(
+        std::make_unique<HttpServer>(loop_, log_, std::move(source.options), std::move(source.handler)));
+  running_.push_back(std::move(running));
+}
+
+int Daemon::run() {
+  pool_.start();
+  loop_.on_signals([this] { loop_.spawn("drain", drain()); }, [this] { loop_.spawn("reload", reload()); });
+  if (admin_) {
+    admin_->start();
+    log_.info("listening", {{"server", "admin"}, {"address", admin_->address()}});
+  }
+  for (const auto& running : running_) {
+    for (const auto& server : running->servers) {
+      server->start();
+      log_.info("listening", {{"server", running->name}, {"address", server->address()}});
+    }
+    loop_.spawn("load " + running->name, load_worker(*running));
+  }
+  const int code = loop_.run();
+  log_.info("stopped");
+  return code;
+}
+
+Task<void> Daemon::load_worker(Running& running) {
+  co_await running.worker->load();
+  running.is_loaded = true;
+  log_.info("ready", {{"worker", running.name}});
+  announce_if_ready();
+}
+
+void Daemon::announce_if_ready() {
+  if (std::ranges::all_of(running_, [](const auto& one) { return one->is_loaded; })) sd_notify(0, "READY=1");
+}
+
+Task<void> Daemon::reload() {
+  sd_notify(0, "RELOADING=1");
+  pool_.renew();
+  for (const auto& running : running_) {
+    try {
+      co_await running->worker->load();
+      log_.info("reloaded", {{"worker", running->name}});
+    } catch (const std::exception& failure) {
+      log_.error("cannot reload; going on as before", {{"worker", running->name}, {"error", failure.what()}});
+    }
+  }
+  announce_if_ready();
+}
+
+// Readiness first, so that a load balancer sends no more; then no new connections; then what is under way
+// ends.
+Task<void> Daemon::drain() {
+  draining_ = true;
+  sd_notify(0, "STOPPING=1");
+  log_.info("draining");
+  co_await sleep_for(settings_.duration("shutdown.delay"));
+  for (const auto& running : running_)
+    for (const auto& server : running->servers) server->drain();
+  const auto end = std::chrono::steady_clock::now() + settings_.duration("shutdown.timeout");
+  while (requests_under_way() > 0 && std::chrono::steady_clock::now() < end) co_await sleep_for(10ms);
+  if (requests_under_way() > 0)
+    log_.warning("requests were still under way", {{"count", std::to_string(requests_under_way())}});
+  pool_.stop();
+  loop_.stop();
+}
+
+size_t Daemon::requests_under_way() const {
+  size_t sum = 0;
+  for (const auto& running : running_)
+    for (const auto& server : running->servers) sum += server->active();
+  return sum;
+}
+
+Task<HttpAnswer> Daemon::answer_admin(const HttpRequest& request) {
+  if (request.method != "GET" && request.method != "HEAD") co_return plain(405, "GET only\n");
+  if (request.path == "/healthz") co_return plain(200, "alive\n");
+  if (request.path == "/readyz") co_return readiness();
+  if (request.path == "/metrics") {
+    HttpAnswer answer{200, {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}}};
+    answer.body = metrics_.text();
+    co_return answer;
+  }
+  co_return plain(404, "here are /healthz, /readyz and /metrics\n");
+}
+
+// Ready means: a request would be served now.
+HttpAnswer Daemon::readiness() const {
+  if (draining_) return plain(503, "draining\n");
+  if (!pool_.is_up()) return plain(503, "no connection to Postgres\n");
+  for (const auto& running : running_)
+    if (!running->is_loaded) return plain(503, running->name + " is not loaded\n");
+  return plain(200, "ready\n");
+}
+
+}  // namespace tenfold::sidecar

@@ -1,0 +1,52 @@
+// The process: the loop, what workers share, the admin address, the beginning and the end.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sidecar/worker.hpp"
+
+namespace tenfold::sidecar {
+
+// The daemon's own settings.
+std::vector<SettingRow> daemon_settings();
+
+class Daemon {
+ public:
+  Daemon(const Settings& settings, std::span<const Worker> workers);
+  ~Daemon();
+
+  // Until SIGTERM; gives the exit code.
+  int run();
+
+ private:
+  struct Running {
+    std::string name;
+    std::unique_ptr<RunningWorker> worker;
+    std::vector<std::unique_ptr<HttpServer>> servers;
+    bool is_loaded = false;
+  };
+
+  void start_worker(const Worker& worker);
+  Task<void> load_worker(Running& running);
+  Task<void> reload();
+  Task<void> drain();
+  Task<HttpAnswer> answer_admin(const HttpRequest& request);
+  HttpAnswer readiness() const;
+  size_t requests_under_way() const;
+  void announce_if_ready();
+
+  const Settings& settings_;
+  Log log_;
+  Loop loop_;
+  Metrics metrics_;
+  Pool pool_;
+  HttpClient http_;
+  std::vector<std::unique_ptr<Running>> running_;
+  std::unique_ptr<HttpServer> admin_;
+  bool draining_ = false;
+};
+
+}  // namespace tenfold::sidecar

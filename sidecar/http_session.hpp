@@ -1,0 +1,48 @@
+// One connection of the HTTP server, plain or TLS.
+#pragma once
+
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <optional>
+#include <string>
+
+#include "sidecar/http_server.hpp"
+#include "sidecar/http_wire.hpp"
+
+namespace tenfold::sidecar {
+
+namespace beast = boost::beast;
+
+template <class Stream>
+class HttpSession {
+ public:
+  HttpSession(HttpServer& server, Stream stream) : server_(server), stream_(std::move(stream)) {}
+
+  // Until either side closes.
+  Task<void> run();
+
+ private:
+  using Parser = beast::http::request_parser<beast::http::string_body>;
+
+  Task<bool> wait_for_request();
+  Task<bool> serve_request();
+  Task<beast::error_code> read_request(Parser& parser);
+  Task<bool> answer_request(const Parser::value_type& message);
+  Task<void> refuse(beast::error_code failure);
+  Task<bool> write(const HttpAnswer& answer, const WireFrame& frame);
+  HttpRequest view_of(const Parser::value_type& message);
+  void expire_after(std::chrono::milliseconds duration) {
+    beast::get_lowest_layer(stream_).expires_after(duration);
+  }
+
+  HttpServer& server_;
+  Stream stream_;
+  beast::flat_buffer buffer_;
+  std::string names_;  // header names in lower case, seen by the request
+  std::string request_id_;
+};
+
+}  // namespace tenfold::sidecar

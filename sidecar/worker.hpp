@@ -1,0 +1,54 @@
+// What a worker is: a declaration, and an object that does its work. It knows nothing of signals, sockets or
+// reconnecting: it says which sources it has, and the daemon serves them.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sidecar/http_client.hpp"
+#include "sidecar/http_server.hpp"
+#include "sidecar/log.hpp"
+#include "sidecar/metrics.hpp"
+#include "sidecar/pg_pool.hpp"
+#include "sidecar/settings.hpp"
+
+namespace tenfold::sidecar {
+
+// What the daemon offers to its workers. All of it outlives them.
+struct Services {
+  const Settings& settings;
+  const Log& log;
+  Metrics& metrics;
+  Pool& database;
+  HttpClient& http;
+};
+
+// An HTTP server that hands its requests to the worker.
+struct HttpSource {
+  HttpServerOptions options;
+  HttpHandler handler;
+};
+
+class RunningWorker {
+ public:
+  virtual ~RunningWorker() = default;
+
+  virtual std::vector<HttpSource> http_sources() { return {}; }
+  // Gets ready, and again at each SIGHUP. Waits as long as Postgres is away; what it throws ends the process
+  // at the start, and is logged at a reload, after which the worker goes on as before.
+  virtual Task<void> load() = 0;
+};
+
+// The one thing in a worker's public header is a function that gives this.
+struct Worker {
+  std::string name;
+  std::string purpose;  // one line for people
+  std::vector<SettingRow> settings;
+  std::function<std::unique_ptr<RunningWorker>(Services)>
+      start;  // throws std::runtime_error for bad settings
+};
+
+}  // namespace tenfold::sidecar

@@ -1,0 +1,50 @@
+"""A cluster with the fixture's API, and one gateway before it, for a whole run."""
+import subprocess
+
+import pytest
+from gateway import ROOT, Gateway, write_keys
+from services.cluster import Cluster
+
+SECRET = b'a secret of thirty-two bytes ...'
+OLD_SECRET = b'another secret, just as long ....'
+
+
+@pytest.fixture(scope='session')
+def cluster():
+    with Cluster(ROOT / '.run' / 'http' / 'cluster') as made:
+        made.psql('-f', str(ROOT / 'tests' / 'http' / 'fixture.sql'))
+        yield made
+
+
+@pytest.fixture(scope='session')
+def dsn(cluster):
+    return cluster.dsn(user='tenfold_authenticator')
+
+
+@pytest.fixture(scope='session')
+def keys(tmp_path_factory):
+    return write_keys(tmp_path_factory.mktemp('keys') / 'jwks.json', new=SECRET, old=OLD_SECRET)
+
+
+@pytest.fixture(scope='session')
+def gateway(dsn, keys):
+    """For tests that leave it as they found it."""
+    with Gateway(dsn, **{'gateway.jwks': keys, 'gateway.jwt_audience': 'tenfold'}) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def no_things(cluster):
+    yield
+    cluster.psql('-c', 'DELETE FROM tenfold_api.thing')
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """Paths of a self-signed certificate and its key."""
+    paths = tmp_path / 'certificate.pem', tmp_path / 'key.pem'
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2',
+                    '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1', '-out', paths[0],
+                    '-keyout', paths[1]],
+                   check=True, capture_output=True)
+    return paths

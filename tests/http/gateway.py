@@ -1,0 +1,162 @@
+"""The daemon `tenfold` with its gateway, as a child of a test; and the tools to talk to it."""
+import base64
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DAEMON = Path(os.environ.get('DAEMON_UNDER_TEST', ROOT / 'build' / 'sidecar' / 'sidecar' / 'tenfold'))
+PREFIX = '/api/v1'
+DEADLINE = 15  # seconds; for conditions that hold within a fraction of one
+
+
+def wait_until(condition, what):
+    """Gives what the condition gives, once that is true."""
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        if result := condition():
+            return result
+        time.sleep(0.01)
+    raise AssertionError(f'not within {DEADLINE} s: {what}')
+
+
+class Gateway:
+    """`with Gateway(dsn, **{'gateway.body_size': '10kB'}) as gateway:` — takes free ports."""
+
+    def __init__(self, dsn, wait_until_ready=True, **settings):
+        self.settings = {'gateway.listen': '127.0.0.1:0', 'admin.listen': '127.0.0.1:0', 'log.format': 'json',
+                         'database.dsn': dsn} | settings
+        self.wait_until_ready = wait_until_ready
+        self.log = []
+
+    def __enter__(self):
+        flags = [f'--{name}={value}' for name, value in self.settings.items()]
+        self.process = subprocess.Popen([DAEMON, 'run', '--workers=gateway', *flags], stderr=subprocess.PIPE,
+                                        text=True)
+        threading.Thread(target=self._read_log, daemon=True).start()
+        try:
+            self.port = wait_until(lambda: self._port('gateway'), 'the gateway listens')
+            self.admin_port = self._port('admin')
+            if self.wait_until_ready:
+                wait_until(lambda: self.admin('/readyz')[0] == 200, 'the gateway is ready')
+        except BaseException:
+            self.process.kill()
+            raise
+        return self
+
+    def __exit__(self, *failure):
+        self.process.kill()
+        self.process.wait()
+
+    def _read_log(self):
+        for line in self.process.stderr:
+            self.log.append(json.loads(line) if line.startswith('{') else {'message': line})
+
+    def _port(self, server):
+        if self.process.poll() is not None:
+            raise AssertionError(f'the daemon ended: {self.log}')
+        for line in self.log:
+            if line.get('server') == server:
+                return int(line['address'].rsplit(':', 1)[1])
+
+    def messages(self):
+        return [line['message'] for line in self.log]
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def reload(self):
+        before = self.messages().count('reloaded')
+        self.signal(signal.SIGHUP)
+        wait_until(lambda: self.messages().count('reloaded') > before, 'reloaded')
+
+    def connect(self):
+        return http.client.HTTPConnection('127.0.0.1', self.port, timeout=DEADLINE)
+
+    def request(self, method, path, body=None, headers=None):
+        """One request on a connection of its own."""
+        connection = self.connect()
+        try:
+            return exchange(connection, method, path, body, headers)
+        finally:
+            connection.close()
+
+    def get(self, path, headers=None):
+        return self.request('GET', path, headers=headers)
+
+    def post(self, path, value, headers=None):
+        body = value if isinstance(value, (bytes, str)) else json.dumps(value)
+        return self.request('POST', path, body, {'Content-Type': 'application/json'} | (headers or {}))
+
+    def admin(self, path):
+        connection = http.client.HTTPConnection('127.0.0.1', self.admin_port, timeout=DEADLINE)
+        connection.request('GET', path)
+        response = connection.getresponse()
+        result = response.status, response.read().decode()
+        connection.close()
+        return result
+
+    def wait_for_metric(self, name, value):
+        wait_until(lambda: f'\n{name} {value}\n' in self.admin('/metrics')[1], f'{name} is {value}')
+
+    def raw(self, *pieces):
+        """Sends the pieces as they are, and gives everything until the gateway closes."""
+        with socket.create_connection(('127.0.0.1', self.port), timeout=DEADLINE) as connection:
+            for piece in pieces:
+                connection.sendall(piece)
+            return read_to_end(connection)
+
+
+class Answer:
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = response.headers
+        self.body = response.read()
+
+    def json(self):
+        return json.loads(self.body)
+
+
+def exchange(connection, method, path, body=None, headers=None):
+    connection.request(method, PREFIX + path, body, headers or {})
+    return Answer(connection.getresponse())
+
+
+def read_to_end(connection):
+    received = b''
+    try:
+        while chunk := connection.recv(65536):
+            received += chunk
+    except ConnectionResetError:
+        pass  # the gateway closed while bytes were on their way to it
+    return received
+
+
+# Tokens, made without the code that reads them.
+
+def base64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b'=').decode()
+
+
+def sign(claims, secret, **header):
+    """A JWT; header overrides alg and typ, and may add kid."""
+    parts = [{'alg': 'HS256', 'typ': 'JWT'} | header, claims]
+    text = '.'.join(base64url(json.dumps(part).encode()) for part in parts)
+    return text + '.' + base64url(hmac.new(secret, text.encode(), hashlib.sha256).digest())
+
+
+def write_keys(path, **secrets):
+    """A JWKS file that only its owner can read."""
+    keys = [{'kty': 'oct', 'alg': 'HS256', 'kid': kid,
+        'k': base64url(secret)} for kid, secret in secrets.items()]
+    path.write_text(json.dumps({'keys': keys}))
+    path.chmod(0o600)
+    return path

@@ -1,0 +1,81 @@
+#include "workers/gateway/jwt.hpp"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace tenfold::gateway {
+namespace {
+
+// RFC 7515, appendix A.1: somebody else's token and key.
+constexpr auto rfc_key =
+    R"({"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"})";
+constexpr auto rfc_token =
+    "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9."
+    "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ."
+    "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+constexpr int64_t rfc_expiry = 1300819380;
+
+JwtRules rfc_rules() {
+  auto keys = parse_keys(rfc_key);
+  EXPECT_TRUE(keys);
+  return {*keys, "", "anonymous"};
+}
+
+int status_at(int64_t now, std::string_view token = rfc_token) {
+  const auto claims = authenticate("Bearer " + std::string(token), rfc_rules(), now);
+  return claims ? 200 : claims.problem().status;
+}
+
+TEST(jwt, the_rfcs_token) {
+  auto claims = authenticate(std::string("Bearer ") + rfc_token, rfc_rules(), rfc_expiry - 100);
+  ASSERT_TRUE(claims);
+  EXPECT_EQ(claims->role, "anonymous");
+  EXPECT_EQ(nlohmann::json::parse(claims->json)["iss"], "joe");
+}
+
+TEST(jwt, thirty_seconds_of_skew) {
+  EXPECT_EQ(status_at(rfc_expiry + 29), 200);
+  EXPECT_EQ(status_at(rfc_expiry + 30), 401);
+}
+
+TEST(jwt, every_changed_letter_is_seen) {
+  for (size_t i = 0; i < std::string_view(rfc_token).size(); i++) {
+    std::string token = rfc_token;
+    token[i] = token[i] == 'A' ? 'B' : 'A';
+    EXPECT_EQ(status_at(0, token), 401) << i;
+  }
+}
+
+TEST(jwt, nobody) {
+  auto claims = authenticate("", rfc_rules(), 0);
+  ASSERT_TRUE(claims);
+  EXPECT_EQ(claims->json, R"({"role":"anonymous"})");
+  EXPECT_FALSE(authenticate("Basic YTpi", rfc_rules(), 0));
+  EXPECT_FALSE(authenticate("Bearer", rfc_rules(), 0));
+}
+
+TEST(jwt, keys) {
+  const std::string k = R"("k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T")";
+  EXPECT_EQ(parse_keys(R"({"keys":[{"kty":"oct","kid":"a",)" + k + R"(},{"kty":"oct",)" + k + "}]}")->size(),
+            2U);
+  for (const std::string& bad :
+       {std::string("x"), std::string("[]"), std::string(R"({"keys":[{"kty":"oct","k":"AAAA"}]})"),
+        R"({"kty":"RSA",)" + k + "}", R"({"kty":"oct","alg":"HS512",)" + k + "}",
+        R"({"kty":"oct","kid":5,)" + k + "}", std::string(R"({"keys":5})")})
+    EXPECT_FALSE(parse_keys(bad)) << bad;
+}
+
+// RFC 4648 §10, without padding.
+TEST(base64url, vectors) {
+  EXPECT_EQ(decode_base64url(""), "");
+  EXPECT_EQ(decode_base64url("Zg"), "f");
+  EXPECT_EQ(decode_base64url("Zm8"), "fo");
+  EXPECT_EQ(decode_base64url("Zm9vYmFy"), "foobar");
+  EXPECT_EQ(decode_base64url("-_8"), "\xFB\xFF");
+  for (const char* bad : {"Z", "Zg==", "Zh", "Zm9", "+/8", "Zm 8", "Zm9vY"})
+    EXPECT_FALSE(decode_base64url(bad)) << bad;
+}
+
+}  // namespace
+}  // namespace tenfold::gateway

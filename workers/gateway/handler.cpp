@@ -1,0 +1,147 @@
+#include "workers/gateway/handler.hpp"
+
+#include <ctime>
+
+#include "workers/gateway/call.hpp"
+#include "workers/gateway/conditional.hpp"
+#include "workers/gateway/cors.hpp"
+#include "workers/gateway/reply.hpp"
+#include "workers/gateway/request_settings.hpp"
+
+namespace tenfold::gateway {
+namespace {
+
+using sidecar::Argument;
+using sidecar::HttpAnswer;
+using sidecar::HttpRequest;
+using sidecar::Query;
+using sidecar::Reply;
+
+Problem not_loaded() {
+  return {503, "PGRST002", "the routes are not loaded yet", "repeat the request", {}, {{"Retry-After", "1"}}};
+}
+
+Problem no_such_path() {
+  return {404, "PGRST125", "no route has this path", "openapi.json lists the paths"};
+}
+
+Problem wrong_method(const Match& match, std::string_view method) {
+  const std::string allowed = allowed_methods(match.methods);
+  return {405, "PGRST117",          "this path does not take " + std::string(method), "it takes " + allowed,
+          {},  {{"Allow", allowed}}};
+}
+
+bool is_json(std::string_view content_type) {
+  const std::string_view type = content_type.substr(0, content_type.find(';'));
+  return type.find("json") != std::string_view::npos;
+}
+
+// What cannot be a jsonb's text. The rest is for Postgres to say.
+std::optional<Problem> check_body(const HttpRequest& request, const Route& route) {
+  if (route.shape != Shape::json || request.body.empty()) return std::nullopt;
+  if (!is_json(request.header("content-type")))
+    return Problem{415, "PGRST102", "this path takes JSON", "send Content-Type: application/json"};
+  if (request.body.find('\0') != std::string_view::npos)
+    return Problem{400, "PGRST102", "the body holds a NUL byte", "JSON has none"};
+  return std::nullopt;
+}
+
+// A body of JSON that is missing is an empty object, as in PostgREST.
+Argument body_of(const HttpRequest& request, const Route& route) {
+  if (route.shape == Shape::raw) return {std::string(request.body), true};
+  return {request.body.empty() ? "{}" : std::string(request.body)};
+}
+
+}  // namespace
+
+Handler::Handler(const sidecar::Services& services, HandlerOptions options)
+    : services_(services), options_(std::move(options)) {}
+
+sidecar::Task<HttpAnswer> Handler::handle(const HttpRequest& request) {
+  const auto began = std::chrono::steady_clock::now();
+  const auto catalog = catalog_;  // stays the same for this request
+  if (!catalog) co_return answer_of(not_loaded());
+  const Route* route = nullptr;
+  HttpAnswer answer = co_await this->answer(request, route);
+  answer_conditionally(request, answer);
+  allow_origin(request, options_.cors_origins, answer);
+  const auto duration = std::chrono::steady_clock::now() - began;
+  catalog->count(route, answer.status, duration);
+  log(request, answer, duration);
+  co_return answer;
+}
+
+sidecar::Task<HttpAnswer> Handler::answer(const HttpRequest& request, const Route*& route) {
+  if (!request.path.starts_with(options_.prefix)) co_return answer_of(no_such_path());
+  Match match = catalog_->table().match(request.method, request.path.substr(options_.prefix.size()));
+  if (match.methods.empty()) co_return answer_of(no_such_path());
+  if (request.method == "OPTIONS") co_return answer_options(request, match.methods);
+  if (match.route == nullptr) co_return answer_of(wrong_method(match, request.method));
+  route = match.route;
+  auto call = prepare(request, *match.route, std::move(match.path_values));
+  if (!call) co_return answer_of(call.problem());
+  co_return co_await run(request, std::move(*call));
+}
+
+Outcome<Handler::Call> Handler::prepare(const HttpRequest& request, const Route& route,
+                                        Form path_values) const {
+  const std::string_view authorization = request.header("authorization");
+  auto claims = authenticate(authorization, rules_, std::time(nullptr));
+  if (!claims) return claims.problem();
+  if (auto problem = check_body(request, route)) return *problem;
+  FormValues form;
+  if (route.shape == Shape::form) {
+    auto taken = take_parameters(route, path_values, request.query);
+    if (!taken) return taken.problem();
+    form = std::move(*taken);
+  }
+  return Call{route, std::move(*claims), authorization.empty(), std::move(form), std::move(path_values)};
+}
+
+// One transaction, one round trip: the settings, the pre-request, the function.
+sidecar::Task<HttpAnswer> Handler::run(const HttpRequest& request, Call call) {
+  const auto catalog = catalog_;
+  const auto statement = catalog->call(call.route, call.form.present, call.claims.role);
+  const auto pre_request = catalog->pre_request(call.claims.role);
+  std::vector<Query> queries;
+  queries.reserve(3);
+  queries.push_back({&catalog->settings(call.route), settings_of(request, call)});
+  if (pre_request) queries.push_back({pre_request.get()});
+  Query& function = queries.emplace_back(Query{statement.get()});
+  if (call.route.shape == Shape::form) {
+    for (std::string& value : call.form.values) function.arguments.push_back({std::move(value)});
+  } else {
+    function.arguments.push_back(body_of(request, call.route));
+  }
+  const Reply reply = co_await services_.database.run(std::move(queries));
+  co_return answer_of(reply, call.route, call.is_anonymous);
+}
+
+std::vector<Argument> Handler::settings_of(const HttpRequest& request, const Call& call) const {
+  static const Form none;
+  const Form& path_values = call.route.shape == Shape::form ? none : call.path_values;
+  std::vector<Argument> arguments(7);
+  arguments[0].value = call.claims.role;
+  arguments[1].value = call.claims.json;
+  arguments[2].value = std::string(request.method);
+  arguments[3].value = std::string(request.path);
+  arguments[4].value = headers_json(request, path_values);
+  arguments[5].value = cookies_json(request.header("cookie"));
+  arguments[6].value = options_.statement_timeout;
+  return arguments;
+}
+
+void Handler::log(const HttpRequest& request, const HttpAnswer& answer,
+                  std::chrono::steady_clock::duration duration) const {
+  if (answer.status < 500 && !options_.logs_all) return;
+  const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+  const std::string status = std::to_string(answer.status), time = std::to_string(microseconds);
+  services_.log.info("request", {{"method", request.method},
+                                 {"path", request.path},
+                                 {"status", status},
+                                 {"microseconds", time},
+                                 {"request_id", request.request_id},
+                                 {"trace_id", request.trace_id}});
+}
+
+}  // namespace tenfold::gateway

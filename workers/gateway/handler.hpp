@@ -1,0 +1,56 @@
+// From a request to its answer.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "sidecar/worker.hpp"
+#include "workers/gateway/call.hpp"
+#include "workers/gateway/catalog.hpp"
+#include "workers/gateway/jwt.hpp"
+#include "workers/gateway/problem.hpp"
+
+namespace tenfold::gateway {
+
+struct HandlerOptions {
+  std::string prefix;             // before the paths of tenfold.route
+  std::string cors_origins;       // * or a list
+  std::string statement_timeout;  // as Postgres reads it
+  bool logs_all = false;          // else only answers from 500 on
+};
+
+class Handler {
+ public:
+  Handler(const sidecar::Services& services, HandlerOptions options);
+
+  // Until the first catalogue is there, every request is answered by 503.
+  void use(std::shared_ptr<Catalog> catalog) { catalog_ = std::move(catalog); }
+  void use(JwtRules rules) { rules_ = std::move(rules); }
+
+  sidecar::Task<sidecar::HttpAnswer> handle(const sidecar::HttpRequest& request);
+
+ private:
+  // What is known of a request once its route is found and its token is read.
+  struct Call {
+    const Route& route;
+    Claims claims;
+    bool is_anonymous;
+    FormValues form;
+    Form path_values;
+  };
+
+  sidecar::Task<sidecar::HttpAnswer> answer(const sidecar::HttpRequest& request, const Route*& route);
+  Outcome<Call> prepare(const sidecar::HttpRequest& request, const Route& route, Form path_values) const;
+  sidecar::Task<sidecar::HttpAnswer> run(const sidecar::HttpRequest& request, Call call);
+  std::vector<sidecar::Argument> settings_of(const sidecar::HttpRequest& request, const Call& call) const;
+  void log(const sidecar::HttpRequest& request, const sidecar::HttpAnswer& answer,
+           std::chrono::steady_clock::duration duration) const;
+
+  sidecar::Services services_;
+  HandlerOptions options_;
+  JwtRules rules_;
+  std::shared_ptr<Catalog> catalog_;
+};
+
+}  // namespace tenfold::gateway

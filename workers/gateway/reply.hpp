@@ -1,0 +1,13 @@
+// From Postgres's reply to an answer.
+#pragma once
+
+#include "sidecar/http_message.hpp"
+#include "sidecar/pg_statement.hpp"
+#include "workers/gateway/route.hpp"
+
+namespace tenfold::gateway {
+
+// The last statement of the reply is the call's.
+sidecar::HttpAnswer answer_of(const sidecar::Reply& reply, const Route& route, bool is_anonymous);
+
+}  // namespace tenfold::gateway

@@ -1,0 +1,31 @@
+// The settings of a transaction that tell a function about its request, and those by which it shapes the
+// answer.
+#pragma once
+
+#include "kernel/wall.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sidecar/http_message.hpp"
+#include "workers/gateway/form.hpp"
+#include "workers/gateway/problem.hpp"
+
+namespace tenfold::gateway {
+
+// request.headers: one JSON object of lower-case names, without cookie; the values of equal names are joined
+// by commas. Path values become x-path-NAME (underscores become dashes), and what the client sends by such a
+// name is dropped. x-request-id is the id under which the request is logged.
+std::string headers_json(const sidecar::HttpRequest& request, const Form& path_values);
+
+// request.cookies: one JSON object.
+std::string cookies_json(std::string_view cookie);
+
+// Puts what a function set as response.status and response.headers (a JSON array of objects with one member)
+// into the answer. 500: PGRST111 for malformed headers, PGRST112 for a malformed status.
+std::optional<Problem> apply_response_settings(std::optional<std::string_view> status,
+                                               std::optional<std::string_view> headers,
+                                               sidecar::HttpAnswer& answer);
+
+}  // namespace tenfold::gateway

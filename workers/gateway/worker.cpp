@@ -1,0 +1,126 @@
+#include "workers/gateway/worker.hpp"
+
+#include <sys/stat.h>
+
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+
+#include "workers/gateway/handler.hpp"
+
+namespace tenfold::gateway {
+namespace {
+
+using sidecar::HttpRequest;
+using sidecar::HttpSource;
+using sidecar::Services;
+using sidecar::SettingRow;
+using sidecar::Settings;
+
+std::vector<SettingRow> settings() {
+  using Kind = sidecar::SettingKind;
+  constexpr int64_t hour = 3'600'000, gigabyte = 1024 * 1024 * 1024;
+  return {
+      {"gateway.listen", Kind::text, "127.0.0.1:8080",
+       "address and port of the public API; port 0 takes a free one"},
+      {"gateway.prefix", Kind::text, "/api/v1", "what stands before the paths of tenfold.route"},
+      {"gateway.tls_certificate", Kind::text, "", "PEM file with the certificate chain; empty: plain HTTP"},
+      {"gateway.tls_key", Kind::text, "", "PEM file with the private key"},
+      {"gateway.jwks", Kind::text, "", "file (mode 0600) with the keys of tokens; empty: no token is taken"},
+      {"gateway.jwt_audience", Kind::text, "", "a token's aud must hold it, where it has one"},
+      {"gateway.anonymous_role", Kind::text, "tenfold_anonymous", "role of who sends no token"},
+      {"gateway.pre_request", Kind::text, "tenfold_api.pre_request",
+       "function called before each request, if it exists"},
+      {"gateway.statement_timeout", Kind::duration, "30s", "of each statement in Postgres", 1, hour},
+      {"gateway.cors_origins", Kind::text, "*", "origins of pages that may call: *, or a list with commas"},
+      {"gateway.connections", Kind::number, "10000", "connections at once; more are closed", 1, 1'000'000},
+      {"gateway.header_size", Kind::size, "16kB", "most bytes of a request's headers", 1024, 1024 * 1024},
+      {"gateway.body_size", Kind::size, "1MB", "most bytes of a request's body", 0, gigabyte},
+      {"gateway.idle_timeout", Kind::duration, "75s", "how long a connection may wait for its next request",
+       1, hour},
+      {"gateway.receive_timeout", Kind::duration, "10s", "for a whole request, from its first byte", 1, hour},
+      {"gateway.send_timeout", Kind::duration, "30s", "for a whole answer", 1, hour},
+      {"gateway.gzip_least", Kind::size, "1400", "smaller answers are not compressed", 0, gigabyte},
+      {"gateway.log_requests",
+       Kind::choice,
+       "errors",
+       "which requests to log: errors are answers from 500 on",
+       0,
+       INT64_MAX,
+       {"errors", "all"}},
+  };
+}
+
+sidecar::HttpServerOptions server_options(const Settings& settings) {
+  sidecar::HttpServerOptions options{settings.text("gateway.listen"),
+                                     settings.text("gateway.tls_certificate"),
+                                     settings.text("gateway.tls_key")};
+  options.limits.connections = settings.size("gateway.connections");
+  options.limits.header_bytes = static_cast<uint32_t>(settings.size("gateway.header_size"));
+  options.limits.body_bytes = settings.size("gateway.body_size");
+  options.limits.idle = settings.duration("gateway.idle_timeout");
+  options.limits.receive = settings.duration("gateway.receive_timeout");
+  options.limits.send = settings.duration("gateway.send_timeout");
+  options.limits.gzip_least = settings.size("gateway.gzip_least");
+  return options;
+}
+
+HandlerOptions handler_options(const Settings& settings) {
+  return {settings.text("gateway.prefix"), settings.text("gateway.cors_origins"),
+          std::to_string(settings.duration("gateway.statement_timeout").count()) + "ms",
+          settings.text("gateway.log_requests") == "all"};
+}
+
+// Who can read the keys can be anybody: others than their owner must not.
+std::string read_secret_file(const std::string& path) {
+  struct stat about {};
+  if (stat(path.c_str(), &about) != 0) throw std::runtime_error("cannot read gateway.jwks " + path);
+  if ((about.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+    throw std::runtime_error("gateway.jwks " + path + " can be read by others; run: chmod 600 " + path);
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  if (!file) throw std::runtime_error("cannot read gateway.jwks " + path);
+  return text.str();
+}
+
+JwtRules read_rules(const Settings& settings) {
+  JwtRules rules{{}, settings.text("gateway.jwt_audience"), settings.text("gateway.anonymous_role")};
+  const std::string& path = settings.text("gateway.jwks");
+  if (path.empty()) return rules;
+  auto keys = parse_keys(read_secret_file(path));
+  if (!keys) throw std::runtime_error(path + ": " + keys.error().message + "; " + keys.error().hint);
+  rules.keys = std::move(*keys);
+  return rules;
+}
+
+class Gateway : public sidecar::RunningWorker {
+ public:
+  explicit Gateway(const Services& services)
+      : services_(services), handler_(services, handler_options(services.settings)) {
+    handler_.use(read_rules(services.settings));
+  }
+
+  std::vector<HttpSource> http_sources() override {
+    const auto handle = [this](const HttpRequest& request) { return handler_.handle(request); };
+    return {HttpSource{server_options(services_.settings), handle}};
+  }
+
+  sidecar::Task<void> load() override {
+    handler_.use(read_rules(services_.settings));
+    handler_.use(co_await load_catalog(services_));
+  }
+
+ private:
+  Services services_;
+  Handler handler_;
+};
+
+}  // namespace
+
+sidecar::Worker worker() {
+  return {"gateway", "serves the routes of tenfold.route over HTTP", settings(),
+          [](Services services) { return std::make_unique<Gateway>(services); }};
+}
+
+}  // namespace tenfold::gateway

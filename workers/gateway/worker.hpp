@@ -1,0 +1,10 @@
+// The gateway: serves the rows of tenfold.route over HTTP, and nothing else, by PostgREST's contract.
+#pragma once
+
+#include "sidecar/worker.hpp"
+
+namespace tenfold::gateway {
+
+sidecar::Worker worker();
+
+}  // namespace tenfold::gateway
