@@ -3,14 +3,17 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <system_error>
 
 namespace tenfold::geo {
 namespace {
 
-// The shortest digits that read back as the same number.
+// The shortest digits that read back as the same number, without an exponent as long as people can read them.
 std::string text_of(double number) {
   std::array<char, 32> text;
-  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), number).ptr};
+  const auto format = std::abs(number) < 1e15 ? std::chars_format::fixed : std::chars_format::general;
+  const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), number, format);
+  return error == std::errc() ? std::string(text.data(), end) : "out of all measure";
 }
 
 }  // namespace

@@ -1,8 +1,11 @@
+-- In plpgsql, which keeps its plans: a body in SQL is planned anew by every statement that calls it.
 CREATE OR REPLACE FUNCTION hotel.price_range_of(average_price_minor bigint, currency text) RETURNS smallint
-LANGUAGE sql STABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-  SELECT (width_bucket(average_price_minor, b.upper_minor) + 1)::smallint FROM hotel.price_band b WHERE b.currency = price_range_of.currency;
-END;
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+AS $$
+BEGIN
+  RETURN (SELECT width_bucket(average_price_minor, b.upper_minor) + 1 FROM hotel.price_band b WHERE b.currency = price_range_of.currency);
+END
+$$;
 COMMENT ON FUNCTION hotel.price_range_of IS '1 ($) to 4 ($$$$) by hotel.price_band; NULL for a currency without bands';
 
 CREATE OR REPLACE FUNCTION hotel.amenity_codes(mask bigint) RETURNS text[]
@@ -18,13 +21,18 @@ LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE WHEN tenfold._geo_place_key(lat::double precision, lng::double precision) IS NOT NULL THEN lat END;
 COMMENT ON FUNCTION hotel._checked_lat IS 'the latitude, once both are known to be in range: TFG01 otherwise';
 
--- The body is text: ON CONFLICT would make it depend on every column, those that a user added included.
+-- In plpgsql for its speed: kept plans more than halve a call. Columns win over parameters, for ON CONFLICT's sake: in
+-- VALUES there are none.
 CREATE OR REPLACE FUNCTION hotel.add_hotel(
   name text, country text, city text, lat numeric, lng numeric, stars int DEFAULT NULL, amenities text[] DEFAULT '{}',
   average_price_minor bigint DEFAULT NULL, currency text DEFAULT NULL,
   owner_id uuid DEFAULT NULL, reference text DEFAULT NULL) RETURNS bigint
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 AS $$
+#variable_conflict use_column
+DECLARE
+  added bigint;
+BEGIN
   INSERT INTO hotel.hotel AS h (name, country, city, lat, lng, stars, amenities, average_price_minor, currency, price_range, owner_id, reference)
   VALUES (name, country, city, hotel._checked_lat(lat, lng), lng, stars, tenfold._hotel_amenity_mask(coalesce(amenities, '{}')),
     average_price_minor, currency, hotel.price_range_of(average_price_minor, currency),
@@ -33,7 +41,9 @@ AS $$
     (name, city, lat, lng, stars, amenities, average_price_minor, currency, price_range, version, updated_at, removed_at) =
     (excluded.name, excluded.city, excluded.lat, excluded.lng, excluded.stars, excluded.amenities, excluded.average_price_minor,
      excluded.currency, excluded.price_range, h.version + 1, clock_timestamp(), NULL)
-  RETURNING h.hotel_id;
+  RETURNING h.hotel_id INTO added;
+  RETURN added;
+END
 $$;
 COMMENT ON FUNCTION hotel.add_hotel IS
   'adds a hotel and gives its id; the same owner, reference and country again updates it, or brings it back. country: ISO 3166-1 alpha-2; price of an average night in minor units with ISO 4217 currency. '

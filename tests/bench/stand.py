@@ -14,27 +14,48 @@ SECONDS = int(os.environ.get('BENCH_SECONDS', '4'))
 HOTELS = int(os.environ.get('BENCH_HOTELS', '1000000'))
 CLIENTS = 4
 POINTS_A_ROUND = 100
+SETTINGS = {'shared_buffers': '2GB', 'max_wal_size': '8GB', 'autovacuum': 'off', 'jit': 'off'}
+
+VISIBLE = "SELECT relallvisible::float8 / relpages FROM pg_class WHERE oid = 'hotel.hotel'::regclass"
+
+# Points beside hotels, as people ask: where hotels are, there are questions.
+QUERY_POINTS = """
+SELECT round((lat + (random() - 0.5) / 100)::numeric, 6)::float8,
+  round((lng + (random() - 0.5) / 100)::numeric, 6)::float8
+FROM hotel.hotel WHERE abs(lat) < 80 AND abs(lng) < 179 ORDER BY random() LIMIT %s
+"""
+
+# Redis knows no places beyond 85.05 degrees.
+REDIS_HOTELS = 'SELECT hotel_id, lat::float8, lng::float8 FROM hotel.hotel WHERE abs(lat) < 85'
 
 
 def loaded_cluster():
-    """A running cluster with HOTELS hotels, vacuumed; made when absent."""
-    cluster = Cluster(ROOT / '.run' / 'bench', preload='pg_cron,tenfold',
-                      settings={'shared_buffers': '2GB', 'max_wal_size': '8GB', 'autovacuum': 'off', 'jit': 'off'})
-    cluster.start()
-    cluster.install_tenfold()
-    if cluster.psql('-c', 'SELECT count(*) FROM hotel.hotel').strip() != str(HOTELS):
+    """A running cluster with HOTELS hotels, vacuumed; made when absent, or when it has another number."""
+    cluster = Cluster(ROOT / '.run' / 'bench', preload='pg_cron,tenfold', settings=SETTINGS)
+    start(cluster)
+    if int(cluster.psql('-c', 'SELECT count(*) FROM hotel.hotel')) != HOTELS:
+        cluster.remove()
+        start(cluster)
         subprocess.run([ROOT / 'tests' / 'data' / 'load', cluster.path, str(HOTELS)], check=True)
     cluster.psql('-c', 'VACUUM (ANALYZE) hotel.hotel', '-c', 'REINDEX INDEX hotel.hotel_place')
-    visible = cluster.psql('-c', "SELECT relallvisible::float8 / relpages FROM pg_class WHERE oid = 'hotel.hotel'::regclass")
+    visible = cluster.psql('-c', VISIBLE)
     assert float(visible) > 0.99, f'only {visible} of the heap is all-visible'
     return cluster
 
 
+def start(cluster):
+    cluster.start()
+    cluster.install_tenfold()
+
+
+def connect(cluster):
+    return psycopg.connect(cluster.dsn(), autocommit=True)
+
+
 def query_points(db, rounds=ROUNDS):
-    """Points beside hotels, as people ask: where hotels are, there are questions."""
+    """The points (lat, lng) of all rounds, the same in every run."""
     db.execute('SELECT setseed(0.7)')
-    return db.execute("""SELECT round((lat + (random() - 0.5) / 100)::numeric, 6)::float8, round((lng + (random() - 0.5) / 100)::numeric, 6)::float8
-        FROM hotel.hotel WHERE abs(lat) < 80 AND abs(lng) < 179 ORDER BY random() LIMIT %s""", (rounds * POINTS_A_ROUND,)).fetchall()
+    return db.execute(QUERY_POINTS, (rounds * POINTS_A_ROUND,)).fetchall()
 
 
 class Driver:
@@ -44,7 +65,9 @@ class Driver:
         self.conninfo = cluster.dsn()
         self.program = ROOT / '.run' / 'driver'
         flags = subprocess.check_output(['pkg-config', '--cflags', '--libs', 'libpq'], text=True).split()
-        subprocess.run(['g++', '-O2', '-std=c++20', '-pthread', '-o', self.program, ROOT / 'tests/bench/driver.cpp', *flags, '-lhiredis'], check=True)
+        source = ROOT / 'tests' / 'bench' / 'driver.cpp'
+        subprocess.run(['g++', '-O2', '-std=c++20', '-pthread', '-o', self.program, source, *flags,
+                        '-lhiredis'], check=True)
 
     def sql(self, statement, points):
         """Executions a second of a statement with $1 and $2 for latitude and longitude."""
@@ -54,9 +77,9 @@ class Driver:
         return self._run('redis', path, str(radius), points)
 
     def _run(self, kind, where, what, points):
+        command = [self.program, kind, where, str(CLIENTS), str(SECONDS), what]
         text = '\n'.join(f'{lat} {lng}' for lat, lng in points)
-        output = subprocess.run([self.program, kind, where, str(CLIENTS), str(SECONDS), what], input=text, stdout=subprocess.PIPE, text=True, check=True).stdout
-        return float(output)
+        return float(subprocess.check_output(command, input=text, text=True))
 
 
 @contextmanager
@@ -64,8 +87,8 @@ def redis_with_hotels(db):
     """A Redis on a Unix socket that holds every hotel under key `hotels`; gives the socket's path."""
     with tempfile.TemporaryDirectory(prefix='tenfold-redis-') as folder:
         path = f'{folder}/redis.sock'
-        server = subprocess.Popen(['redis-server', '--port', '0', '--unixsocket', path, '--save', '', '--appendonly', 'no'],
-                                  stdout=subprocess.DEVNULL)
+        server = subprocess.Popen(['redis-server', '--port', '0', '--unixsocket', path, '--save', '',
+                                   '--appendonly', 'no'], stdout=subprocess.DEVNULL)
         try:
             wait_for_socket(path, server)
             fill_redis(path, db)
@@ -89,9 +112,10 @@ def wait_for_socket(path, server):
 def fill_redis(path, db):
     """GEOADD through redis-cli --pipe, which is how Redis wants mass insertion."""
     commands = bytearray()
-    for hotel_id, lat, lng in db.execute('SELECT hotel_id, lat::float8, lng::float8 FROM hotel.hotel WHERE abs(lat) < 85'):
+    for hotel_id, lat, lng in db.execute(REDIS_HOTELS):
         commands += command('GEOADD', 'hotels', repr(lng), repr(lat), str(hotel_id))
-    subprocess.run(['redis-cli', '-s', path, '--pipe'], input=bytes(commands), check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(['redis-cli', '-s', path, '--pipe'], input=bytes(commands), check=True,
+                   stdout=subprocess.DEVNULL)
 
 
 def command(*words):
@@ -101,8 +125,10 @@ def command(*words):
 
 
 def medians(measurements, points, rounds=ROUNDS):
-    """Runs every measurement in turn, so many rounds; gives the median of each, and prints as it goes. Each round has
-    points of its own, the same for all: where the crowd is matters more than anything else."""
+    """Runs every measurement in turn, so many rounds; gives the median of each, and prints as it goes.
+
+    Each round has points of its own, the same for all: where the crowd is matters more than anything else.
+    """
     seen = {name: [] for name in measurements}
     for number in range(rounds):
         share = points[number * POINTS_A_ROUND:(number + 1) * POINTS_A_ROUND]
@@ -112,9 +138,10 @@ def medians(measurements, points, rounds=ROUNDS):
     return {name: statistics.median(values) for name, values in seen.items()}
 
 
+def print_rates(rate):
+    for name, value in rate.items():
+        print(f'{name:18} {value:12,.0f} a second')
+
+
 def print_ratio(name, value, floor, target):
     print(f'ratio {name} {value:.2f} floor {floor} target {target}')
-
-
-def connect(cluster):
-    return psycopg.connect(cluster.dsn(), autocommit=True)
