@@ -47,6 +47,7 @@ fuzz: ## every fuzzer for FUZZ_SECONDS (600)
 
 lint: ## format, tidy, include wall, exported symbols, comments
 	@dev/deps unit build test
+	@$(MAKE) --no-print-directory build
 	@dev/lint
 
 clean: ## deletes what was built, and every cluster below .run
