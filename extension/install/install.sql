@@ -36,14 +36,16 @@ COMMENT ON PROCEDURE tenfold.install_all() IS 'installs or upgrades every module
 CREATE OR REPLACE FUNCTION tenfold._check_can_install(wanted text) RETURNS void
 LANGUAGE plpgsql STABLE
 AS $$
+DECLARE
+  missing text := (SELECT min(name) FROM unnest(tenfold._role_names()) name WHERE to_regrole(name) IS NULL);
 BEGIN
   IF wanted IS NULL OR NOT EXISTS (SELECT FROM tenfold.module_source s WHERE s.module = wanted) THEN
     RAISE EXCEPTION 'unknown module %', coalesce(quote_literal(wanted), 'NULL')
       USING ERRCODE = 'TF001', HINT = 'The modules are: ' ||
         (SELECT string_agg(s.module, ', ' ORDER BY s.ordinal) FROM tenfold.module_source s);
   END IF;
-  IF to_regrole('tenfold_owner') IS NULL THEN
-    RAISE EXCEPTION 'role tenfold_owner does not exist'
+  IF missing IS NOT NULL THEN
+    RAISE EXCEPTION 'role % does not exist', missing
       USING ERRCODE = 'TF003', HINT = 'A superuser runs once: SELECT tenfold.create_roles();';
   END IF;
   IF NOT pg_has_role(current_user, 'tenfold_owner', 'MEMBER') THEN

@@ -9,13 +9,16 @@ DECLARE
 BEGIN
   FOREACH role_name IN ARRAY tenfold._role_names() LOOP
     IF to_regrole(role_name) IS NULL THEN
-      EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
+      EXECUTE format('CREATE ROLE %I', role_name);
     END IF;
   END LOOP;
   -- Each may do what the one before it may; a worker acts for the system and inherits nothing.
   GRANT tenfold_anonymous TO tenfold_user;
   GRANT tenfold_user TO tenfold_merchant;
   GRANT tenfold_merchant TO tenfold_operator;
+  -- The front door's login. NOINHERIT: it has no right but to become one of these, request by request.
+  ALTER ROLE tenfold_authenticator LOGIN NOINHERIT;
+  GRANT tenfold_anonymous, tenfold_user, tenfold_merchant, tenfold_operator, tenfold_worker TO tenfold_authenticator;
 
   EXECUTE format('GRANT CREATE ON DATABASE %I TO tenfold_owner', current_database());
   ALTER SCHEMA tenfold OWNER TO tenfold_owner;
@@ -26,7 +29,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION tenfold.create_roles IS
-  'creates the roles that are absent (roles belong to the cluster), hands schema tenfold to tenfold_owner and opens pg_cron to it; superuser, idempotent';
+  'creates the roles that are absent (roles belong to the cluster; give tenfold_authenticator, the front door''s login, a password), hands schema tenfold to tenfold_owner and opens pg_cron to it; superuser, idempotent';
 
 -- pg_cron shows a job and its runs only to the role that scheduled it.
 CREATE OR REPLACE FUNCTION tenfold._open_cron() RETURNS void
@@ -50,5 +53,6 @@ COMMENT ON FUNCTION tenfold._open_cron IS
 
 CREATE OR REPLACE FUNCTION tenfold._role_names() RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN ARRAY['tenfold_owner', 'tenfold_anonymous', 'tenfold_user', 'tenfold_merchant', 'tenfold_operator', 'tenfold_worker'];
-COMMENT ON FUNCTION tenfold._role_names IS 'the roles of tenfold; all NOLOGIN: grant them to your own login roles';
+RETURN ARRAY['tenfold_owner', 'tenfold_anonymous', 'tenfold_user', 'tenfold_merchant', 'tenfold_operator', 'tenfold_worker',
+  'tenfold_authenticator'];
+COMMENT ON FUNCTION tenfold._role_names IS 'the roles of tenfold; but for tenfold_authenticator all NOLOGIN: grant them to your own login roles';

@@ -13,6 +13,7 @@ BEGIN
   IF part.schema_name = 'tenfold' THEN
     PERFORM tenfold._drop_kernel();
   ELSE
+    PERFORM tenfold._drop_routes(part.module);
     EXECUTE format('DROP SCHEMA %I CASCADE', part.schema_name);
     DELETE FROM tenfold.scheduled_job j WHERE j.module = part.module;
     DELETE FROM tenfold.migration m WHERE m.module = part.module;
@@ -60,6 +61,20 @@ END
 $$;
 COMMENT ON FUNCTION tenfold._unschedule_jobs IS 'takes a module''s jobs out of pg_cron';
 
+CREATE OR REPLACE FUNCTION tenfold._drop_routes(wanted text) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  called text;
+BEGIN
+  FOR called IN SELECT DISTINCT r.function FROM tenfold.route r WHERE r.module = wanted LOOP
+    EXECUTE format('DROP FUNCTION IF EXISTS %s', called);
+  END LOOP;
+  PERFORM tenfold._forget_routes(wanted);
+END
+$$;
+COMMENT ON FUNCTION tenfold._drop_routes IS 'takes a module''s routes away, and the functions that they name';
+
 -- Schema tenfold holds the extension's members as well: only what install() made goes.
 CREATE OR REPLACE FUNCTION tenfold._drop_kernel() RETURNS void
 LANGUAGE plpgsql
@@ -68,7 +83,9 @@ DECLARE
   statement text;
 BEGIN
   DROP EVENT TRIGGER IF EXISTS tenfold_refuse_drop;
-  FOR statement IN
+  DROP SCHEMA IF EXISTS tenfold_api CASCADE;
+  -- An array: what the list names may go with what stands before it.
+  FOREACH statement IN ARRAY ARRAY(
     SELECT format('DROP %s IF EXISTS %s CASCADE',
                   CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass)
     FROM pg_class c WHERE c.relnamespace = 'tenfold'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'S')
@@ -76,7 +93,7 @@ BEGIN
     UNION ALL
     SELECT format('DROP ROUTINE IF EXISTS %s CASCADE', p.oid::regprocedure)
     FROM pg_proc p WHERE p.pronamespace = 'tenfold'::regnamespace
-      AND p.oid NOT IN (SELECT m.oid FROM tenfold._members() m)
+      AND p.oid NOT IN (SELECT m.oid FROM tenfold._members() m))
   LOOP
     EXECUTE statement;
   END LOOP;

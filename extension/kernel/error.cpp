@@ -5,7 +5,8 @@
 namespace tenfold {
 namespace {
 
-// Standard SQLSTATEs where clients already act on them; else class TF: TF0 installer, TFG geo, TFH hotel.
+// Standard SQLSTATEs where clients already act on them; else class TF: TF0 installer (TF01 identity), TFG
+// geo, TFH hotel.
 constexpr std::array rows{
     CodeRow{Code::null_value, "22004", "null_value", 400, "a required value is NULL"},
     CodeRow{Code::invalid_parameter, "22023", "invalid_parameter", 400,
@@ -38,6 +39,11 @@ constexpr std::array rows{
             "an applied migration differs from its source"},
     CodeRow{Code::tables_exist, "TF007", "tables_exist", 409,
             "DROP EXTENSION while tenfold's tables hold data"},
+    CodeRow{Code::no_signing_key, "TF010", "no_signing_key", 503, "the keys that sign tokens are not set up"},
+    CodeRow{Code::invalid_login, "TF011", "invalid_login", 401, "no account has this email and password"},
+    CodeRow{Code::invalid_token, "TF012", "invalid_token", 401,
+            "the token is expired, revoked, used already, or not for us"},
+    CodeRow{Code::unknown_account, "TF013", "unknown_account", 404, "no account has this email"},
 };
 
 constexpr bool in_order() {

@@ -33,6 +33,10 @@ enum class Code {
   not_confirmed,
   migration_changed,
   tables_exist,
+  no_signing_key,
+  invalid_login,
+  invalid_token,
+  unknown_account,
 };
 
 struct CodeRow {

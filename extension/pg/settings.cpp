@@ -20,10 +20,37 @@ struct IntRow {
   const char* change_it;  // who would, and why
 };
 
+struct TextRow {
+  const char* name;
+  const char** value;
+  const char* fallback;
+  int flags;
+  GucContext who;
+  const char* text;
+  const char* change_it;
+};
+
 const IntRow ints[] = {
     {"tenfold.nearby_max_limit", &settings.nearby_max_limit, 1000, 1, 100000, 0, PGC_USERSET,
      "The largest limit that one nearby search accepts.",
      "Raise it for exports; lower it per role where strangers may search."},
+    {"tenfold.access_token_life", &settings.access_token_life, 900, 10, 86400, GUC_UNIT_S, PGC_SUSET,
+     "How long an access token is good.", "Lower it where a revoked role must end sooner."},
+    {"tenfold.refresh_token_life", &settings.refresh_token_life, 2592000, 60, 31536000, GUC_UNIT_S, PGC_SUSET,
+     "How long after a login its refresh tokens are good.", "Lower it where people must log in more often."},
+    {"tenfold.bcrypt_cost", &settings.bcrypt_cost, 10, 4, 16, 0, PGC_SUSET,
+     "The binary logarithm of bcrypt's rounds for new passwords.",
+     "Raise it as machines get faster: a login should take some 100 ms."},
+};
+
+const TextRow texts[] = {
+    {"tenfold.jwks_file", &settings.jwks_file, "", GUC_SUPERUSER_ONLY, PGC_SIGHUP,
+     "The JWKS file (mode 0600) whose first key signs tokens.",
+     "Set it to the file that the gateway and PostgREST read; tenfold rotate-secret makes one."},
+    {"tenfold.jwt_audience", &settings.jwt_audience, "tenfold", 0, PGC_SUSET,
+     "The aud that tokens carry, and must carry.", "Set it where one key serves several services."},
+    {"tenfold.jwt_issuer", &settings.jwt_issuer, "tenfold", 0, PGC_SUSET, "The iss that tokens carry.",
+     "Set it to the URL of your service."},
 };
 
 }  // namespace
@@ -32,6 +59,9 @@ void define_settings() {
   for (const IntRow& row : ints)
     DefineCustomIntVariable(row.name, row.text, row.change_it, row.value, row.fallback, row.least, row.most,
                             row.who, row.unit, nullptr, nullptr, nullptr);
+  for (const TextRow& row : texts)
+    DefineCustomStringVariable(row.name, row.text, row.change_it, const_cast<char**>(row.value), row.fallback,
+                               row.who, row.flags, nullptr, nullptr, nullptr);
   MarkGUCPrefixReserved("tenfold");
 }
 

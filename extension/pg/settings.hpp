@@ -6,7 +6,13 @@
 namespace tenfold::pg {
 
 struct Settings {
-  int nearby_max_limit;  // rows that one nearby search may return
+  int nearby_max_limit;      // rows that one nearby search may return
+  int access_token_life;     // seconds
+  int refresh_token_life;    // seconds, from the login on
+  int bcrypt_cost;           // 2^cost rounds
+  const char* jwks_file;     // path of the keys that sign tokens; empty: none
+  const char* jwt_audience;  // aud
+  const char* jwt_issuer;    // iss
 };
 
 // The current values.

@@ -82,3 +82,5 @@ COMMENT ON FUNCTION tenfold._declare_job IS 'what a module says of each of its j
 
 SELECT tenfold._declare_job('purge_job_runs', 'kernel', '17 3 * * *', 'SELECT tenfold.purge_job_runs()',
   'pg_cron''s own log holds a week of our runs', '5 min');
+SELECT tenfold._declare_job('purge_sessions', 'kernel', '23 3 * * *', 'SELECT tenfold.purge_sessions()',
+  'expired sessions are kept for a week', '5 min');

@@ -12,3 +12,10 @@ CREATE OR REPLACE VIEW tenfold.scheduled_job_status AS
     j.longest_run, CASE WHEN r.status = 'failed' THEN r.message END AS last_error
   FROM tenfold.scheduled_job j LEFT JOIN tenfold._job_runs() r USING (name);
 COMMENT ON VIEW tenfold.scheduled_job_status IS 'each job of the database''s clock with its last run and error';
+
+CREATE OR REPLACE VIEW tenfold.account_status AS
+  SELECT a.account_id, a.email, a.role, a.created_at, a.deleted_at, count(s.session_id) AS open_sessions, max(s.created_at) AS last_login_at
+  FROM tenfold.account a LEFT JOIN tenfold.session s
+    ON s.account_id = a.account_id AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp()
+  GROUP BY a.account_id;
+COMMENT ON VIEW tenfold.account_status IS 'the accounts, for operators: without anything that could log in';

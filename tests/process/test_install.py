@@ -22,13 +22,15 @@ def test_each_thing_missing_is_named(empty):
         fresh.execute('CREATE EXTENSION tenfold')
         fresh.execute('SELECT tenfold.create_roles()')
         assert state_of(fresh, "SELECT tenfold.install('moat')") == 'TF001'
+        assert state_of(fresh, "SELECT tenfold.install('hotel')") == 'TF004'  # pgcrypto
+        fresh.execute('CREATE EXTENSION pgcrypto')
         assert state_of(fresh, "SELECT tenfold.install('hotel')") == 'TF004'  # PostGIS
         assert fresh.execute("SELECT to_regnamespace('geo'), to_regclass('tenfold.module')").fetchone() == (None, None)
 
 
 def test_without_roles_the_hint_is_create_roles():
     with new_cluster('no_roles', preload='') as cluster, connect(cluster) as db:
-        db.execute('CREATE EXTENSION tenfold')
+        db.execute('CREATE EXTENSION pgcrypto; CREATE EXTENSION tenfold')
         assert state_of(db, "SELECT tenfold.install('geo')") == 'TF003'
         rows = {name: mend for name, ok, _, mend in db.execute('SELECT * FROM tenfold.doctor()') if not ok}
         assert 'shared_preload_libraries' in rows['preload']
@@ -41,7 +43,7 @@ def test_without_roles_the_hint_is_create_roles():
 
 def test_a_foreign_schema_is_refused_and_nothing_is_left_behind(empty):
     with empty() as fresh:
-        fresh.execute('CREATE EXTENSION tenfold; CREATE EXTENSION postgis; CREATE SCHEMA hotel; CREATE TABLE hotel.mine ()')
+        fresh.execute('CREATE EXTENSION tenfold; CREATE EXTENSION pgcrypto; CREATE EXTENSION postgis; CREATE SCHEMA hotel; CREATE TABLE hotel.mine ()')
         fresh.execute('SELECT tenfold.create_roles()')
         assert state_of(fresh, "SELECT tenfold.install('hotel')") == 'TF002'
         assert fresh.execute("SELECT to_regnamespace('geo'), to_regclass('tenfold.module')").fetchone() == (None, None)
@@ -62,7 +64,7 @@ def test_a_schema_tenfold_of_somebody_else_refuses_the_extension(empty):
 
 def test_a_role_that_is_no_superuser_installs(empty):
     with empty() as admin:
-        admin.execute('CREATE EXTENSION tenfold; CREATE EXTENSION postgis; CREATE ROLE deployer LOGIN')
+        admin.execute('CREATE EXTENSION tenfold; CREATE EXTENSION pgcrypto; CREATE EXTENSION postgis; CREATE ROLE deployer LOGIN')
         admin.execute('SELECT tenfold.create_roles()')
         with empty('deployer') as deployer:
             assert state_of(deployer, "SELECT tenfold.install('hotel')") == '42501'
@@ -72,7 +74,7 @@ def test_a_role_that_is_no_superuser_installs(empty):
             deployer.execute("SELECT hotel.add_hotel('h', 'FR', 'x', 48, 2)")
             assert deployer.execute('SELECT count(*) FROM hotel.nearby(48, 2, 1)').fetchone() == (1,)
             # This database is not pg_cron's, whose settings only administrators may read.
-            assert len(deployer.execute('SELECT tenfold.schedule_jobs()').fetchall()) == 3
+            assert len(deployer.execute('SELECT tenfold.schedule_jobs()').fetchall()) == 4
             assert state_of(deployer, 'SELECT tenfold.doctor()') is None
         # No event trigger without a superuser: the view is the net.
         assert state_of(admin, 'DROP EXTENSION tenfold') == '2BP01'
@@ -81,7 +83,7 @@ def test_a_role_that_is_no_superuser_installs(empty):
 
 def test_uninstall_ends_in_an_empty_database(empty):
     with empty() as fresh:
-        fresh.execute('CREATE EXTENSION tenfold; CREATE EXTENSION postgis')
+        fresh.execute('CREATE EXTENSION tenfold; CREATE EXTENSION pgcrypto; CREATE EXTENSION postgis')
         fresh.execute('SELECT tenfold.create_roles()')
         before = fresh.execute('SELECT count(*) FROM pg_class').fetchone()
         fresh.execute('CALL tenfold.install_all()')
@@ -121,10 +123,10 @@ def test_a_failed_run_shows_in_the_view(db):
 
 def test_where_pg_cron_is_elsewhere_the_statements_are_printed(empty):
     with empty() as fresh:
-        fresh.execute('CREATE EXTENSION tenfold')
+        fresh.execute('CREATE EXTENSION pgcrypto; CREATE EXTENSION tenfold')
         fresh.execute('SELECT tenfold.create_roles()')
         fresh.execute("SELECT tenfold.install('kernel')")
-        (statement,), = fresh.execute('SELECT tenfold.schedule_jobs()').fetchall()
+        (statement,), *_ = fresh.execute('SELECT tenfold.schedule_jobs()').fetchall()
         assert statement.startswith("SELECT cron.schedule_in_database('tenfold:fresh:purge_job_runs'")
 
 

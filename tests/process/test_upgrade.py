@@ -10,7 +10,7 @@ from services.cluster import ROOT
 
 UPGRADE = ROOT / 'tests' / 'upgrade'
 BODIES = """SELECT p.oid::regprocedure::text, pg_get_functiondef(p.oid), obj_description(p.oid, 'pg_proc') FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-  WHERE n.nspname IN (SELECT schema_name FROM tenfold.module_source) ORDER BY 1"""
+  WHERE n.nspname IN (SELECT schema_name FROM tenfold.module_source) OR n.nspname = 'tenfold_api' ORDER BY 1"""
 VIEWS = 'SELECT viewname, definition FROM pg_views WHERE schemaname IN (SELECT schema_name FROM tenfold.module_source) ORDER BY 1'
 
 
@@ -36,7 +36,7 @@ def test_a_fresh_install_is_the_golden_dump(cluster):
 
 def test_an_upgrade_gives_the_same_catalog(cluster, server_folder):
     with new_cluster('upgraded') as old, connect(old) as db, connect(cluster) as fresh:
-        db.execute('CREATE EXTENSION postgis; CREATE EXTENSION pg_cron')
+        db.execute('CREATE EXTENSION pgcrypto; CREATE EXTENSION postgis; CREATE EXTENSION pg_cron')
         db.execute("CREATE EXTENSION tenfold VERSION '0.0.1'")
         db.execute('SELECT tenfold.create_roles()')
         db.execute('CALL tenfold.install_all()')
@@ -46,6 +46,7 @@ def test_an_upgrade_gives_the_same_catalog(cluster, server_folder):
         rows = db.execute('SELECT h::text FROM hotel.hotel h ORDER BY hotel_id').fetchall()
 
         db.execute('ALTER EXTENSION tenfold UPDATE')
+        db.execute('SELECT tenfold.create_roles()')
         db.execute('CALL tenfold.install_all()')
 
         assert db.execute('SELECT h::text FROM hotel.hotel h ORDER BY hotel_id').fetchall() == rows

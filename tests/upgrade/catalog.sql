@@ -45,6 +45,8 @@ WITH ours AS (
   UNION ALL
   SELECT 5, j.name, 0, format('job %s %s: %s', j.name, j.schedule, j.command) FROM tenfold.scheduled_job j
   UNION ALL
-  SELECT 6, m.module || m.name, 0, format('migration %s/%s', m.module, m.name) FROM tenfold.migration m
+  SELECT 6, r.path, 0, format('route %s %s shape %s calls %s as %s answers %s', r.method, r.path, r.shape, r.function, array_to_string(r.roles, ', '), r.success_status) FROM tenfold.route r
+  UNION ALL
+  SELECT 7, m.module || m.name, 0, format('migration %s/%s', m.module, m.name) FROM tenfold.migration m
 )
 SELECT text FROM line ORDER BY part, name COLLATE "C", place, text COLLATE "C";

@@ -1,11 +1,6 @@
 #include "workers/gateway/jwt.hpp"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 
 namespace tenfold::gateway {
@@ -13,7 +8,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t least_secret = 32;
 constexpr size_t longest_token = 8192;
 constexpr int64_t skew = 30;  // seconds
 
@@ -26,28 +20,6 @@ Problem refused(std::string code, std::string message, std::string hint = "ask f
 Problem no_token() {
   return refused("PGRST301", "the token cannot be read",
                  "send Authorization: Bearer and a JWT signed with HS256");
-}
-
-Result<Key> parse_key(const json& object) {
-  Key key{object.value("kid", ""), ""};
-  const std::string name = key.id.empty() ? "a key" : "key " + key.id;
-  if (object.value("kty", "") != "oct" || object.value("alg", "HS256") != "HS256")
-    return Error{Code::invalid_parameter, name + " is not a symmetric key for HS256",
-                 "write kty oct and alg HS256"};
-  auto secret = decode_base64url(object.value("k", ""));
-  if (!secret || secret->size() < least_secret)
-    return Error{Code::invalid_parameter, name + " has less than 32 bytes",
-                 "make k the base64url of 32 random bytes, without padding"};
-  key.secret = std::move(*secret);
-  return key;
-}
-
-bool is_signed_by(const Key& key, std::string_view text, std::string_view signature) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned length = 0;
-  HMAC(EVP_sha256(), key.secret.data(), static_cast<int>(key.secret.size()),
-       reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(), &length);
-  return signature.size() == length && CRYPTO_memcmp(signature.data(), digest.data(), length) == 0;
 }
 
 bool is_signed(const JwtRules& rules, const json& header, std::string_view text, std::string_view signature) {
@@ -127,54 +99,6 @@ Outcome<Claims> claims_of(json payload, const JwtRules& rules, int64_t now) {
 }
 
 }  // namespace
-
-std::optional<std::string> decode_base64url(std::string_view text) {
-  std::string out;
-  uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    uint32_t value = 0;
-    if (c >= 'A' && c <= 'Z')
-      value = static_cast<uint32_t>(c - 'A');
-    else if (c >= 'a' && c <= 'z')
-      value = static_cast<uint32_t>(c - 'a') + 26;
-    else if (c >= '0' && c <= '9')
-      value = static_cast<uint32_t>(c - '0') + 52;
-    else if (c == '-')
-      value = 62;
-    else if (c == '_')
-      value = 63;
-    else
-      return std::nullopt;
-    bits = bits << 6U | value;
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    out += static_cast<char>(bits >> static_cast<unsigned>(count) & 0xFFU);
-  }
-  // A single letter is no byte, and bits that are left over must be zero: one text for each value.
-  if (text.size() % 4 == 1 || (bits & ((1U << static_cast<unsigned>(count)) - 1)) != 0) return std::nullopt;
-  return out;
-}
-
-Result<std::vector<Key>> parse_keys(std::string_view jwks) {
-  const json document = json::parse(jwks, nullptr, false);
-  if (!document.is_object())
-    return Error{Code::invalid_parameter, "the key file is no JSON object",
-                 "write {\"keys\":[…]}, as RFC 7517 says"};
-  std::vector<Key> keys;
-  try {
-    for (const json& object : document.contains("keys") ? document["keys"] : json::array({document})) {
-      auto key = parse_key(object);
-      if (!key) return key.error();
-      keys.push_back(std::move(*key));
-    }
-  } catch (const json::exception& failure) {
-    return Error{Code::invalid_parameter, std::string("the key file is malformed: ") + failure.what(),
-                 "write {\"keys\":[…]}, as RFC 7517 says"};
-  }
-  return keys;
-}
 
 Outcome<Claims> authenticate(std::string_view authorization, const JwtRules& rules, int64_t now) {
   if (authorization.empty()) return Claims{rules.anonymous_role, json{{"role", rules.anonymous_role}}.dump()};

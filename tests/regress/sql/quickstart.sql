@@ -1,5 +1,6 @@
 -- The first steps of the README, on a server that has PostGIS.
 \set VERBOSITY terse
+CREATE EXTENSION pgcrypto;
 CREATE EXTENSION postgis;
 CREATE EXTENSION tenfold;
 SELECT tenfold.create_roles();

@@ -42,6 +42,17 @@ INSERT INTO deed VALUES
   ('hotel.purge_rejected', $$hotel.purge_rejected()$$, 'operator'),
   ('tenfold.version', $$tenfold.version()$$, 'all'),
   ('tenfold.current_subject', $$tenfold.current_subject()$$, 'all'),
+  ('tenfold.request_claims', $$tenfold.request_claims()$$, 'all'),
+  ('tenfold.caller_role', $$tenfold.caller_role()$$, 'all'),
+  ('tenfold.request_header', $$tenfold.request_header('accept')$$, 'owner'),
+  ('tenfold.path_value', $$tenfold.path_value('id')$$, 'owner'),
+  ('tenfold.next_link', $$tenfold.next_link('1')$$, 'owner'),
+  ('tenfold.respond', $$tenfold.respond(200)$$, 'owner'),
+  ('tenfold.openapi', $$tenfold.openapi()$$, 'owner'),
+  ('tenfold.register_account', $$tenfold.register_account('a@example.com', 'correct horse')$$, 'owner'),
+  ('tenfold.refresh_session', $$tenfold.refresh_session('none')$$, 'owner'),
+  ('tenfold.delete_account', $$tenfold.delete_account(NULL)$$, 'owner'),
+  ('tenfold.purge_sessions', $$tenfold.purge_sessions()$$, 'owner'),
   ('tenfold.doctor', $$tenfold.doctor()$$, 'operator'),
   ('tenfold.install', $$tenfold.install('hotel')$$, 'owner'),
   ('tenfold.schedule_jobs', $$tenfold.schedule_jobs()$$, 'owner'),
@@ -50,6 +61,11 @@ INSERT INTO deed VALUES
 UPDATE deed SET call = 'SELECT * FROM ' || call;
 INSERT INTO deed VALUES
   ('hotel.nearby', $$SELECT hotel.nearby(48, 2, 10, current_date, current_date)$$, 'all', '0A000'),
+  ('tenfold.raise_http', $$SELECT tenfold.raise_http('23505', 'x')$$, 'owner', '23505'),
+  ('tenfold.check_body', $$SELECT tenfold.check_body('[]', 'POST', '/login')$$, 'owner', '22023'),
+  ('tenfold.log_in', $$SELECT tenfold.log_in('nobody@example.com', 'x')$$, 'owner', 'TF011'),
+  ('tenfold.change_password', $$SELECT tenfold.change_password(NULL, 'x', 'correct horse')$$, 'owner', 'TF011'),
+  ('tenfold.grant_role', $$SELECT tenfold.grant_role('nobody@example.com', 'tenfold_merchant')$$, 'operator', 'TF013'),
   ('hotel.load_staging', $$CALL hotel.load_staging()$$, 'operator', 'ok'),
   ('tenfold.uninstall', $$SELECT tenfold.uninstall('hotel')$$, 'owner', 'TF005'),
   ('tenfold.install_all', $$CALL tenfold.install_all()$$, 'owner', '2D000');  -- its COMMIT, inside a function
@@ -61,6 +77,9 @@ INSERT INTO relation VALUES
   ('hotel.details', 'all', NULL), ('hotel.staging_check', 'operator', NULL),
   ('tenfold.migration', 'operator', 'owner'), ('tenfold.module', 'operator', 'owner'), ('tenfold.scheduled_job', 'operator', 'owner'),
   ('tenfold.module_source', 'all', 'nobody'), ('tenfold.migration_source', 'all', 'nobody'),
+  ('tenfold.route', 'all', 'owner'), ('tenfold.api_schema', 'all', 'owner'),
+  ('tenfold.account', 'owner', 'owner'), ('tenfold.session', 'owner', 'owner'), ('tenfold.refresh_token', 'owner', 'owner'),
+  ('tenfold.account_status', 'operator', NULL),
   ('tenfold.error_code', 'all', NULL), ('tenfold.installed', 'operator', NULL), ('tenfold.scheduled_job_status', 'operator', NULL);
 INSERT INTO deed
   SELECT NULL, 'SELECT * FROM ' || name, read_by FROM relation UNION ALL

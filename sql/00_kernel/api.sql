@@ -1,0 +1,192 @@
+-- Identity over HTTP, and the description of the API. SECURITY DEFINER throughout: callers have no right on accounts.
+SELECT tenfold._forget_routes('kernel');
+
+INSERT INTO tenfold.api_schema (module, name, schema) VALUES
+  ('kernel', 'Problem', '{"type": "object", "required": ["code", "message"], "properties": {
+    "code": {"type": "string", "description": "an SQLSTATE, or a PGRST code of the gateway"},
+    "message": {"type": "string"}, "details": {"type": ["string", "null"]}, "hint": {"type": ["string", "null"]}}}'),
+  ('kernel', 'Tokens', '{"type": "object", "required": ["access_token", "token_type", "expires_in", "refresh_token", "role"], "properties": {
+    "access_token": {"type": "string", "description": "a JWT: send Authorization: Bearer ACCESS_TOKEN"},
+    "token_type": {"const": "Bearer"}, "expires_in": {"type": "integer", "description": "seconds"},
+    "refresh_token": {"type": "string", "description": "good for one use, at /token/refresh"},
+    "role": {"enum": ["tenfold_user", "tenfold_merchant", "tenfold_operator"]}}}');
+
+-- Runs before every function, in its transaction. Checks what the edge cannot: that the token is for us (PostgREST
+-- lets one without aud pass), and that its session was not ended. A token without sid is a service's, signed by who has
+-- the key. Its own cost is part of every request.
+CREATE OR REPLACE FUNCTION tenfold_api.pre_request() RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  claims jsonb := tenfold.request_claims() - 'role';
+BEGIN
+  IF claims IS NULL OR claims = '{}' THEN
+    RETURN;
+  END IF;
+  IF NOT coalesce(claims -> 'aud' ? tenfold._setting('jwt_audience'), false) THEN
+    PERFORM tenfold.raise_http('TF012', 'the token is not for this service', hint => 'Its aud must be ' || tenfold._setting('jwt_audience'));
+  END IF;
+  IF claims ? 'sub' AND NOT coalesce(claims ->> 'sub' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', false) THEN
+    PERFORM tenfold.raise_http('TF012', 'the claim sub is no UUID');
+  END IF;
+  IF claims ? 'sid' AND NOT EXISTS (SELECT FROM tenfold.session s WHERE s.session_id::text = claims ->> 'sid' AND s.revoked_at IS NULL) THEN
+    PERFORM tenfold.raise_http('TF012', 'the session of this token has ended', hint => 'Log in again.');
+  END IF;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold_api.pre_request FROM PUBLIC;
+COMMENT ON FUNCTION tenfold_api.pre_request IS
+  'what gateway and PostgREST (db-pre-request) run before every function. Errors: TF012 (401) the token is not for us, or its session has ended';
+
+CREATE OR REPLACE FUNCTION tenfold_api.openapi() RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  document jsonb := tenfold.openapi();
+BEGIN
+  PERFORM tenfold.respond(200, jsonb_build_object('ETag', format('"%s"', md5(document::text)), 'Cache-Control', 'public, max-age=60'));
+  RETURN document;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold_api.openapi FROM PUBLIC;
+COMMENT ON FUNCTION tenfold_api.openapi IS 'This document.';
+INSERT INTO tenfold.route (module, method, path, shape, function, response) VALUES
+  ('kernel', 'GET', '/openapi.json', 'F', 'tenfold_api.openapi()', '{"type": "object"}');
+
+CREATE OR REPLACE FUNCTION tenfold_api.register(jsonb) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  registered uuid;
+BEGIN
+  PERFORM tenfold.check_body($1, 'POST', '/register');
+  registered := tenfold.register_account($1 ->> 'email', $1 ->> 'password');
+  PERFORM tenfold.respond(201);
+  RETURN jsonb_build_object('account_id', registered, 'role', 'tenfold_user');
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold_api.register FROM PUBLIC;
+COMMENT ON FUNCTION tenfold_api.register IS 'Makes an account. Its role is always tenfold_user; operators grant more.';
+INSERT INTO tenfold.route (module, method, path, shape, function, body, response, success_status, errors, rate_class, example) VALUES
+  ('kernel', 'POST', '/register', 'J', 'tenfold_api.register(jsonb)',
+   '{"type": "object", "required": ["email", "password"], "additionalProperties": false, "properties": {
+     "email": {"type": "string", "format": "email", "maxLength": 254}, "password": {"type": "string", "minLength": 8, "description": "at most 72 bytes"}}}',
+   '{"type": "object", "required": ["account_id", "role"], "properties": {"account_id": {"type": "string", "format": "uuid"}, "role": {"const": "tenfold_user"}}}',
+   201, '{409}', 'login', '{"body": {"email": "ada@example.com", "password": "correct horse"}}');
+
+CREATE OR REPLACE FUNCTION tenfold_api.login(jsonb) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  detail text;
+  hint text;
+BEGIN
+  PERFORM tenfold.check_body($1, 'POST', '/login');
+  RETURN tenfold._answer_tokens(tenfold.log_in($1 ->> 'email', $1 ->> 'password'));
+EXCEPTION WHEN OTHERS THEN
+  GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+  PERFORM tenfold.raise_http(SQLSTATE, SQLERRM, detail, hint);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold_api.login FROM PUBLIC;
+COMMENT ON FUNCTION tenfold_api.login IS 'Opens a session. 401 for an unknown email as for a wrong password.';
+INSERT INTO tenfold.route (module, method, path, shape, function, body, response, errors, rate_class, example) VALUES
+  ('kernel', 'POST', '/login', 'J', 'tenfold_api.login(jsonb)',
+   '{"type": "object", "required": ["email", "password"], "additionalProperties": false, "properties": {
+     "email": {"type": "string"}, "password": {"type": "string"}}}',
+   '{"$ref": "#/components/schemas/Tokens"}', '{401}', 'login', '{"body": {"email": "ada@example.com", "password": "correct horse"}}');
+
+-- RFC 6749 §5.1: what holds tokens is not cached.
+CREATE OR REPLACE FUNCTION tenfold._answer_tokens(tokens jsonb) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+  PERFORM tenfold.respond(200, '{"Cache-Control": "no-store"}');
+  RETURN tokens;
+END
+$$;
+COMMENT ON FUNCTION tenfold._answer_tokens IS 'tokens as an answer that no cache keeps';
+
+CREATE OR REPLACE FUNCTION tenfold_api.refresh_token(jsonb) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  tokens jsonb;
+BEGIN
+  PERFORM tenfold.check_body($1, 'POST', '/token/refresh');
+  tokens := tenfold.refresh_session($1 ->> 'refresh_token');
+  IF tokens IS NOT NULL THEN
+    RETURN tenfold._answer_tokens(tokens);
+  END IF;
+  PERFORM tenfold.respond(401, '{"WWW-Authenticate": "Bearer", "Cache-Control": "no-store"}');  -- no error: it would undo the revocation
+  RETURN '{"code": "TF012", "message": "the refresh token is not good any more", "details": null, "hint": "Log in again."}';
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold_api.refresh_token FROM PUBLIC;
+COMMENT ON FUNCTION tenfold_api.refresh_token IS
+  'New tokens for a refresh token, which is good for one use: one that comes again ends its whole session.';
+INSERT INTO tenfold.route (module, method, path, shape, function, body, response, errors, rate_class, example) VALUES
+  ('kernel', 'POST', '/token/refresh', 'J', 'tenfold_api.refresh_token(jsonb)',
+   '{"type": "object", "required": ["refresh_token"], "additionalProperties": false, "properties": {"refresh_token": {"type": "string"}}}',
+   '{"$ref": "#/components/schemas/Tokens"}', '{401}', 'login', '{"body": {"refresh_token": "5feceb66…"}}');
+
+CREATE OR REPLACE FUNCTION tenfold_api.logout(jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM tenfold.check_body($1, 'POST', '/logout');
+  PERFORM tenfold._revoke_session((tenfold.request_claims() ->> 'sid')::uuid, 'logged out');
+  PERFORM tenfold.respond(204);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold_api.logout FROM PUBLIC;
+COMMENT ON FUNCTION tenfold_api.logout IS 'Ends the session of the token: none of its tokens is good any more.';
+INSERT INTO tenfold.route (module, method, path, shape, function, body, success_status, roles, example) VALUES
+  ('kernel', 'POST', '/logout', 'J', 'tenfold_api.logout(jsonb)', '{"type": "object", "additionalProperties": false, "properties": {}}',
+   204, '{tenfold_user}', '{"body": {}}');
+
+CREATE OR REPLACE FUNCTION tenfold_api.change_password(jsonb) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  detail text;
+  hint text;
+BEGIN
+  PERFORM tenfold.check_body($1, 'POST', '/password');
+  RETURN tenfold._answer_tokens(tenfold.change_password(tenfold.current_subject(), $1 ->> 'old_password', $1 ->> 'new_password'));
+EXCEPTION WHEN OTHERS THEN
+  GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+  PERFORM tenfold.raise_http(SQLSTATE, SQLERRM, detail, hint);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold_api.change_password FROM PUBLIC;
+COMMENT ON FUNCTION tenfold_api.change_password IS 'Sets a new password, ends every session of the account and opens a new one.';
+INSERT INTO tenfold.route (module, method, path, shape, function, body, response, errors, roles, rate_class, example) VALUES
+  ('kernel', 'POST', '/password', 'J', 'tenfold_api.change_password(jsonb)',
+   '{"type": "object", "required": ["old_password", "new_password"], "additionalProperties": false, "properties": {
+     "old_password": {"type": "string"}, "new_password": {"type": "string", "minLength": 8, "description": "at most 72 bytes"}}}',
+   '{"$ref": "#/components/schemas/Tokens"}', '{}', '{tenfold_user}', 'login',
+   '{"body": {"old_password": "correct horse", "new_password": "battery staple"}}');
+
+CREATE OR REPLACE FUNCTION tenfold_api.delete_account() RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF NOT coalesce(tenfold.delete_account(tenfold.current_subject()), false) THEN
+    PERFORM tenfold.raise_http('TF013', 'this token belongs to no account');
+  END IF;
+  PERFORM tenfold.respond(204);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold_api.delete_account FROM PUBLIC;
+COMMENT ON FUNCTION tenfold_api.delete_account IS 'Erases the account of the token and ends all its sessions.';
+INSERT INTO tenfold.route (module, method, path, shape, function, success_status, errors, roles) VALUES
+  ('kernel', 'DELETE', '/account', 'F', 'tenfold_api.delete_account()', 204, '{404}', '{tenfold_user}');

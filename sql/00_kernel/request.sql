@@ -1,0 +1,105 @@
+-- What a tenfold_api function needs of its request, and how it shapes its answer: PostgREST's settings, read and written.
+-- A setting is '' rather than NULL after a transaction that had it.
+
+CREATE OR REPLACE FUNCTION tenfold.request_claims() RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+COMMENT ON FUNCTION tenfold.request_claims IS 'the claims of the request''s JWT; of a request without one, just its role; NULL outside a request';
+
+CREATE OR REPLACE FUNCTION tenfold.current_subject() RETURNS uuid
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (tenfold.request_claims() ->> 'sub')::uuid;
+COMMENT ON FUNCTION tenfold.current_subject IS 'who is asking: the subject of the request''s JWT, NULL outside a request';
+
+CREATE OR REPLACE FUNCTION tenfold.request_header(name text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN nullif(current_setting('request.headers', true), '')::jsonb ->> lower(name);
+COMMENT ON FUNCTION tenfold.request_header IS 'a header of the request; NULL if it was not sent';
+
+CREATE OR REPLACE FUNCTION tenfold.path_value(name text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN tenfold.request_header('x-path-' || replace(name, '_', '-'));
+COMMENT ON FUNCTION tenfold.path_value IS
+  'a parameter of the path, for functions of shape J and R: the edge writes it into X-Path-NAME, and drops what a client sends by that name';
+
+-- SECURITY DEFINER changes current_user, and not the setting.
+CREATE OR REPLACE FUNCTION tenfold.caller_role() RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN coalesce(nullif(current_setting('role'), 'none'), session_user);
+COMMENT ON FUNCTION tenfold.caller_role IS 'the role that called, also within SECURITY DEFINER functions';
+
+CREATE OR REPLACE FUNCTION tenfold.respond(status int, headers jsonb DEFAULT '{}') RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+  SELECT set_config('response.status', status::text, true),
+    set_config('response.headers',
+      (SELECT coalesce(jsonb_agg(jsonb_build_object(h.key, h.value)), '[]') FROM jsonb_each_text(headers) h)::text, true);
+END;
+COMMENT ON FUNCTION tenfold.respond IS 'sets the status and the headers {"Location": …, "ETag": …} of the answer';
+
+CREATE OR REPLACE FUNCTION tenfold.next_link(cursor text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN '<?' || concat_ws('&', nullif(regexp_replace(coalesce(tenfold.request_header('x-query'), ''), '(^|&)cursor=[^&]*', '', 'g'), ''),
+  'cursor=' || cursor) || '>; rel="next"';
+COMMENT ON FUNCTION tenfold.next_link IS 'the header Link of a page: the request''s own query (X-Query, written by the edge) with the next cursor, which must need no encoding';
+
+-- PostgREST knows standard SQLSTATEs only, and some of these badly; RAISE 'PGRST' carries our own code and status.
+CREATE OR REPLACE FUNCTION tenfold.raise_http(state text, message text, detail text DEFAULT NULL, hint text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+DECLARE
+  status int := tenfold._http_status(state);
+BEGIN
+  IF status IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = state, MESSAGE = message, DETAIL = coalesce(detail, ''), HINT = coalesce(hint, '');
+  END IF;
+  RAISE SQLSTATE 'PGRST' USING
+    MESSAGE = jsonb_build_object('code', state, 'message', message, 'details', nullif(detail, ''), 'hint', nullif(hint, '')),
+    DETAIL = jsonb_build_object('status', status, 'headers', CASE status
+      WHEN 503 THEN '{"Retry-After": "1"}'::jsonb WHEN 401 THEN '{"WWW-Authenticate": "Bearer"}' ELSE '{}' END);
+END
+$$;
+COMMENT ON FUNCTION tenfold.raise_http IS
+  'raises an error again so that PostgREST and the gateway answer with the status that tenfold.error_code names; 40001 and 40P01 with 503, 55P03 and 23P01 with 409; every other SQLSTATE as it is';
+
+CREATE OR REPLACE FUNCTION tenfold._http_status(state text) RETURNS int
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE WHEN state IN ('40001', '40P01', '57014') THEN 503 WHEN state IN ('55P03', '23P01') THEN 409
+  WHEN state LIKE 'TF%' OR state = '0A000' THEN (SELECT c.http_status FROM tenfold._error_codes() c WHERE c.sqlstate = state) END;
+COMMENT ON FUNCTION tenfold._http_status IS 'the status of an SQLSTATE where PostgREST''s own would be another; else NULL';
+
+CREATE OR REPLACE FUNCTION tenfold.check_body(body jsonb, method text, path text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+DECLARE
+  schema jsonb := (SELECT r.body FROM tenfold.route r WHERE (r.method, r.path) = (check_body.method, check_body.path));
+  wrong text;
+BEGIN
+  IF body IS NULL OR jsonb_typeof(body) <> 'object' THEN
+    RAISE EXCEPTION 'the body must be a JSON object, not %', coalesce(jsonb_typeof(body), 'NULL')
+      USING ERRCODE = '22023', HINT = 'openapi.json describes it.';
+  END IF;
+  SELECT b.key INTO wrong FROM jsonb_object_keys(body) b(key) WHERE NOT schema -> 'properties' ? b.key LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'the body has an unknown member "%"', wrong USING ERRCODE = '22023',
+      HINT = 'Known are: ' || (SELECT string_agg(p.key, ', ' ORDER BY p.key) FROM jsonb_object_keys(schema -> 'properties') p(key));
+  END IF;
+  SELECT r.key INTO wrong FROM jsonb_array_elements_text(schema -> 'required') r(key) WHERE NOT body ? r.key LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'the body lacks "%"', wrong USING ERRCODE = '22023', HINT = 'openapi.json says what is required.';
+  END IF;
+  SELECT b.key INTO wrong FROM jsonb_each(body) b WHERE NOT tenfold._has_type(b.value, schema #> ARRAY['properties', b.key, 'type']) LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION '"%" must be %, not %', wrong, schema #> ARRAY['properties', wrong, 'type'], jsonb_typeof(body -> wrong)
+      USING ERRCODE = '22023';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION tenfold.check_body IS
+  'raises 22023 unless the body is an object as the route''s schema wants it: known members, required ones, their types. Ranges are for the columns to check';
+
+CREATE OR REPLACE FUNCTION tenfold._has_type(value jsonb, type jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN type IS NULL OR type ? jsonb_typeof(value)
+  OR (type ? 'integer' AND jsonb_typeof(value) = 'number' AND value::numeric = trunc(value::numeric));
+COMMENT ON FUNCTION tenfold._has_type IS 'whether a value is of a JSON Schema''s "type": a name or an array of names';

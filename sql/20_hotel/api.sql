@@ -1,0 +1,217 @@
+-- Hotels over HTTP. SECURITY DEFINER throughout: who writes is checked here, by the token.
+SELECT tenfold._forget_routes('hotel');
+
+INSERT INTO tenfold.api_schema (module, name, schema) VALUES
+  ('hotel', 'Hotel', '{"type": "object", "required": ["hotel_id", "name", "country", "city", "lat", "lng", "amenities", "version"], "properties": {
+    "hotel_id": {"type": "integer", "format": "int64"}, "name": {"type": "string"}, "country": {"type": "string", "description": "ISO 3166-1 alpha-2"},
+    "city": {"type": "string"}, "lat": {"type": "number"}, "lng": {"type": "number"}, "geohash": {"type": "string"},
+    "stars": {"type": ["integer", "null"]}, "rating_average": {"type": ["number", "null"]}, "rating_count": {"type": "integer"},
+    "average_price_minor": {"type": ["integer", "null"], "description": "of a night, in minor units"}, "currency": {"type": ["string", "null"], "description": "ISO 4217"},
+    "price_range": {"type": ["string", "null"], "enum": ["$", "$$", "$$$", "$$$$", null]}, "amenities": {"type": "array", "items": {"type": "string"}},
+    "version": {"type": "integer", "description": "the ETag"}, "updated_at": {"type": "string", "format": "date-time"}}}'),
+  ('hotel', 'NearbyHotel', '{"type": "object", "required": ["hotel_id", "name", "country", "city", "distance_m", "lat", "lng"], "properties": {
+    "hotel_id": {"type": "integer", "format": "int64"}, "name": {"type": "string"}, "country": {"type": "string"}, "city": {"type": "string"},
+    "distance_m": {"type": "number", "description": "meters on the WGS84 ellipsoid"}, "lat": {"type": "number"}, "lng": {"type": "number"},
+    "stars": {"type": ["integer", "null"]}, "rating": {"type": ["number", "null"]}, "price_range": {"type": ["string", "null"]}}}');
+
+-- The cursor is the last row's distance and id: a page never repeats or skips, whatever is written meanwhile.
+CREATE OR REPLACE FUNCTION tenfold_api.hotels_nearby(
+  lat double precision, lng double precision, radius double precision DEFAULT NULL,
+  min_stars int DEFAULT NULL, min_rating double precision DEFAULT NULL, price text DEFAULT NULL, amenities text DEFAULT NULL,
+  checkin date DEFAULT NULL, checkout date DEFAULT NULL, guests int DEFAULT NULL,
+  "limit" int DEFAULT 20, cursor text DEFAULT NULL) RETURNS json
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  hotels json;
+  found_rows bigint;
+  next_cursor text;
+BEGIN
+  IF coalesce(checkin, checkout) IS NOT NULL OR guests IS NOT NULL THEN
+    PERFORM tenfold.raise_http('0A000', 'nearby search by dates is not available yet', hint => 'Leave out checkin, checkout and guests.');
+  END IF;
+  IF "limit" NOT BETWEEN 1 AND 100 THEN
+    PERFORM tenfold.raise_http('TFH01', format('limit %s is not between 1 and 100', "limit"), hint => 'Follow the Link of a page to the next.');
+  END IF;
+  SELECT json_agg(n ORDER BY n.distance_m, n.hotel_id), count(*) INTO hotels, found_rows FROM (
+    SELECT n.hotel_id, h.name, h.country, h.city, n.distance_m, n.place_lat AS lat, n.place_lng AS lng, n.stars, n.rating, n.price_range
+    FROM hotel.nearby(lat, lng, radius, min_stars, min_rating, string_to_array(price, ','), string_to_array(amenities, ','), "limit",
+      split_part(cursor, '_', 1)::double precision, split_part(cursor, '_', 2)::bigint) n
+    JOIN hotel.hotel h USING (hotel_id)) n;
+  IF found_rows = "limit" THEN
+    next_cursor := concat_ws('_', hotels -> -1 ->> 'distance_m', hotels -> -1 ->> 'hotel_id');
+    PERFORM tenfold.respond(200, jsonb_build_object('Link', tenfold.next_link(next_cursor)));
+  END IF;
+  RETURN json_build_object('hotels', coalesce(hotels, '[]'), 'next', next_cursor);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold_api.hotels_nearby FROM PUBLIC;
+COMMENT ON FUNCTION tenfold_api.hotels_nearby IS
+  'Hotels near a point, nearest first: every one within the radius, at its exact distance. The header Link leads to the next page.';
+INSERT INTO tenfold.route (module, method, path, shape, function, parameters, response, errors, rate_class, example) VALUES
+  ('hotel', 'GET', '/hotels/nearby', 'F',
+   'tenfold_api.hotels_nearby(double precision, double precision, double precision, int, double precision, text, text, date, date, int, int, text)',
+   '[{"name": "lat", "in": "query", "required": true, "pattern": "-?[0-9]{1,2}(\\.[0-9]{1,15})?", "description": "degrees, WGS84"},
+     {"name": "lng", "in": "query", "required": true, "pattern": "-?[0-9]{1,3}(\\.[0-9]{1,15})?", "description": "degrees, WGS84"},
+     {"name": "radius", "in": "query", "pattern": "[0-9]{1,8}(\\.[0-9]{1,9})?", "description": "meters; without it: the nearest, wherever they are"},
+     {"name": "min_stars", "in": "query", "pattern": "[0-9]"},
+     {"name": "min_rating", "in": "query", "pattern": "[0-9](\\.[0-9]{1,2})?"},
+     {"name": "price", "in": "query", "pattern": "\\${1,4}(,\\${1,4}){0,3}", "description": "any of $ to $$$$, with commas between"},
+     {"name": "amenities", "in": "query", "pattern": "[a-z0-9_,]{1,800}", "description": "all of these: wifi,pool"},
+     {"name": "checkin", "in": "query", "pattern": "[0-9]{4}-[0-9]{2}-[0-9]{2}", "description": "not available yet (501)"},
+     {"name": "checkout", "in": "query", "pattern": "[0-9]{4}-[0-9]{2}-[0-9]{2}", "description": "not available yet (501)"},
+     {"name": "guests", "in": "query", "pattern": "[0-9]{1,3}", "description": "not available yet (501)"},
+     {"name": "limit", "in": "query", "pattern": "[0-9]{1,3}", "description": "1 to 100; 20 if absent"},
+     {"name": "cursor", "in": "query", "pattern": "[0-9.e-]{1,30}_[0-9]{1,19}", "description": "next of the page before"}]',
+   '{"type": "object", "required": ["hotels", "next"], "properties": {
+     "hotels": {"type": "array", "items": {"$ref": "#/components/schemas/NearbyHotel"}},
+     "next": {"type": ["string", "null"], "description": "the cursor of the next page; null: this is the last"}}}',
+   '{501}', 'search', '{"query": {"lat": 19.076, "lng": 72.8777, "radius": 5000, "limit": 3}}');
+
+-- What a hotel looks like from outside, with its ETag. NULL: there is none.
+CREATE OR REPLACE FUNCTION hotel._answer_hotel(wanted bigint, status int) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  details jsonb := (SELECT to_jsonb(d) FROM hotel.details d WHERE d.hotel_id = wanted);
+BEGIN
+  IF details IS NULL THEN
+    PERFORM tenfold.raise_http('TFH04', format('hotel %s does not exist', wanted), hint => 'It may have been removed.');
+  END IF;
+  PERFORM tenfold.respond(status, jsonb_build_object('ETag', format('"%s"', details ->> 'version'))
+    || CASE WHEN status = 201 THEN jsonb_build_object('Location', format('/api/v1/hotels/%s/details', wanted)) ELSE '{}' END);
+  RETURN details;
+END
+$$;
+COMMENT ON FUNCTION hotel._answer_hotel IS 'the answer that shows one hotel: body, status, ETag and, when it was made, Location. Errors: TFH04 (404)';
+
+CREATE OR REPLACE FUNCTION tenfold_api.hotel_details(id bigint) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN hotel._answer_hotel(id, 200);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold_api.hotel_details FROM PUBLIC;
+COMMENT ON FUNCTION tenfold_api.hotel_details IS 'One hotel, with its version as ETag.';
+INSERT INTO tenfold.route (module, method, path, shape, function, parameters, response, errors, rate_class, example) VALUES
+  ('hotel', 'GET', '/hotels/:id/details', 'F', 'tenfold_api.hotel_details(bigint)', '[{"name": "id", "in": "path", "pattern": "[0-9]{1,18}"}]',
+   '{"$ref": "#/components/schemas/Hotel"}', '{404}', 'search', '{"path": {"id": 1}}');
+
+-- RFC 9110 §13.1.1: * is any version; a list or a weak tag cannot name one of ours.
+CREATE OR REPLACE FUNCTION hotel._expected_version() RETURNS int
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  tag text := nullif(trim(tenfold.request_header('if-match')), '*');
+BEGIN
+  IF tag !~ '^"[0-9]{1,9}"$' THEN
+    PERFORM tenfold.raise_http('TFH05', format('If-Match %s names no version of a hotel', tag), hint => 'Send the ETag of the hotel as it was read, with its quotes.');
+  END IF;
+  RETURN trim(tag, '"')::int;
+END
+$$;
+COMMENT ON FUNCTION hotel._expected_version IS 'the version that If-Match names; NULL without it. Errors: TFH05 (412) it names no single version';
+
+CREATE OR REPLACE FUNCTION hotel._check_owner(wanted bigint) RETURNS void
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+  IF NOT pg_has_role(tenfold.caller_role(), 'tenfold_operator', 'MEMBER')
+     AND EXISTS (SELECT FROM hotel.hotel h WHERE h.hotel_id = wanted AND h.removed_at IS NULL
+                 AND h.owner_id IS DISTINCT FROM tenfold.current_subject()) THEN
+    RAISE EXCEPTION 'hotel % belongs to another account', wanted
+      USING ERRCODE = '42501', HINT = 'Merchants change their own hotels, operators all of them.';
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION hotel._check_owner IS 'raises 42501 (403) if the hotel is somebody else''s and the caller no operator';
+
+CREATE OR REPLACE FUNCTION tenfold_api.add_hotel(jsonb) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  added bigint;
+  detail text;
+  hint text;
+BEGIN
+  PERFORM tenfold.check_body($1, 'POST', '/hotels');
+  added := hotel.add_hotel($1 ->> 'name', $1 ->> 'country', $1 ->> 'city', ($1 ->> 'lat')::numeric, ($1 ->> 'lng')::numeric,
+    ($1 ->> 'stars')::int, ARRAY(SELECT jsonb_array_elements_text($1 -> 'amenities')), ($1 ->> 'average_price_minor')::bigint,
+    $1 ->> 'currency', reference => $1 ->> 'reference');
+  RETURN hotel._answer_hotel(added, 201);
+EXCEPTION WHEN OTHERS THEN
+  GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+  PERFORM tenfold.raise_http(SQLSTATE, SQLERRM, detail, hint);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold_api.add_hotel FROM PUBLIC;
+COMMENT ON FUNCTION tenfold_api.add_hotel IS
+  'Adds a hotel, which belongs to the account of the token. The same reference and country again updates it: so a request may be repeated.';
+INSERT INTO tenfold.route (module, method, path, shape, function, body, response, success_status, errors, roles, example) VALUES
+  ('hotel', 'POST', '/hotels', 'J', 'tenfold_api.add_hotel(jsonb)',
+   '{"type": "object", "required": ["name", "country", "city", "lat", "lng"], "additionalProperties": false, "properties": {
+     "name": {"type": "string", "maxLength": 200}, "country": {"type": "string", "pattern": "^[A-Z]{2}$"}, "city": {"type": "string", "maxLength": 200},
+     "lat": {"type": "number", "minimum": -90, "maximum": 90}, "lng": {"type": "number", "minimum": -180, "maximum": 180},
+     "stars": {"type": ["integer", "null"], "minimum": 1, "maximum": 5}, "amenities": {"type": "array", "items": {"type": "string"}},
+     "average_price_minor": {"type": ["integer", "null"], "minimum": 0}, "currency": {"type": ["string", "null"], "pattern": "^[A-Z]{3}$"},
+     "reference": {"type": "string", "description": "your own name for it"}}}',
+   '{"$ref": "#/components/schemas/Hotel"}', 201, '{}', '{tenfold_merchant}',
+   '{"body": {"name": "Taj Mahal Palace", "country": "IN", "city": "Mumbai", "lat": 18.9217, "lng": 72.8332, "stars": 5, "amenities": ["wifi", "pool"],
+     "average_price_minor": 2400000, "currency": "INR", "reference": "taj"}}');
+
+CREATE OR REPLACE FUNCTION tenfold_api.update_hotel(jsonb) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  wanted bigint := tenfold.path_value('id')::bigint;
+  detail text;
+  hint text;
+BEGIN
+  PERFORM tenfold.check_body($1, 'PUT', '/hotels/:id');
+  PERFORM hotel._check_owner(wanted);
+  PERFORM hotel.update_hotel(wanted, $1, hotel._expected_version());
+  RETURN hotel._answer_hotel(wanted, 200);
+EXCEPTION WHEN OTHERS THEN
+  GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+  PERFORM tenfold.raise_http(SQLSTATE, SQLERRM, detail, hint);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold_api.update_hotel FROM PUBLIC;
+COMMENT ON FUNCTION tenfold_api.update_hotel IS
+  'Changes what the body names, and leaves the rest. With If-Match only if the hotel is still the one that was read, else 412.';
+INSERT INTO tenfold.route (module, method, path, shape, function, parameters, body, response, errors, roles, example) VALUES
+  ('hotel', 'PUT', '/hotels/:id', 'J', 'tenfold_api.update_hotel(jsonb)', '[{"name": "id", "in": "path", "pattern": "[0-9]{1,18}"}]',
+   '{"type": "object", "additionalProperties": false, "properties": {
+     "name": {"type": "string", "maxLength": 200}, "city": {"type": "string", "maxLength": 200},
+     "lat": {"type": "number", "minimum": -90, "maximum": 90}, "lng": {"type": "number", "minimum": -180, "maximum": 180},
+     "stars": {"type": ["integer", "null"], "minimum": 1, "maximum": 5}, "amenities": {"type": "array", "items": {"type": "string"}},
+     "average_price_minor": {"type": ["integer", "null"], "minimum": 0}, "currency": {"type": ["string", "null"], "pattern": "^[A-Z]{3}$"}}}',
+   '{"$ref": "#/components/schemas/Hotel"}', '{404, 412}', '{tenfold_merchant}', '{"path": {"id": 1}, "body": {"stars": 4}}');
+
+CREATE OR REPLACE FUNCTION tenfold_api.remove_hotel(id bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  detail text;
+  hint text;
+BEGIN
+  PERFORM hotel._check_owner(id);
+  PERFORM hotel.remove_hotel(id, hotel._expected_version());
+  PERFORM tenfold.respond(204);
+EXCEPTION WHEN OTHERS THEN
+  GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+  PERFORM tenfold.raise_http(SQLSTATE, SQLERRM, detail, hint);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold_api.remove_hotel FROM PUBLIC;
+COMMENT ON FUNCTION tenfold_api.remove_hotel IS
+  'Takes a hotel out of every search; adding it again by its reference brings it back. With If-Match only if it is still the one that was read.';
+INSERT INTO tenfold.route (module, method, path, shape, function, parameters, success_status, errors, roles, example) VALUES
+  ('hotel', 'DELETE', '/hotels/:id', 'F', 'tenfold_api.remove_hotel(bigint)', '[{"name": "id", "in": "path", "pattern": "[0-9]{1,18}"}]',
+   204, '{404, 412}', '{tenfold_merchant}', '{"path": {"id": 1}}');
