@@ -21,8 +21,8 @@ COMMENT ON FUNCTION tenfold._hash_password IS 'bcrypt with 2^tenfold.bcrypt_cost
 -- An unknown email costs the same bcrypt as a wrong password, so time does not tell them apart.
 CREATE OR REPLACE FUNCTION tenfold._is_password(password text, hash text) RETURNS boolean
 LANGUAGE sql VOLATILE
-RETURN crypt(password, coalesce(hash, gen_salt('bf', tenfold._setting('bcrypt_cost')::int))) IS NOT DISTINCT FROM hash;
-COMMENT ON FUNCTION tenfold._is_password IS 'whether bcrypt gives this hash; no password gives NULL';
+RETURN coalesce(crypt(password, coalesce(hash, gen_salt('bf', tenfold._setting('bcrypt_cost')::int))) = hash, false);
+COMMENT ON FUNCTION tenfold._is_password IS 'whether bcrypt gives this hash; no password gives none';
 
 CREATE OR REPLACE FUNCTION tenfold._random_token() RETURNS text
 LANGUAGE sql VOLATILE

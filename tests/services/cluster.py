@@ -1,4 +1,6 @@
 """A private Postgres cluster for tests: dev/cluster, from Python."""
+import base64
+import json
 import os
 import re
 import subprocess
@@ -7,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = ROOT / 'dev' / 'cluster'
 SETUP = ROOT / 'dev' / 'setup.sql'
+KEYS = 'jwks.json'  # in the data directory
 
 
 class Cluster:
@@ -17,7 +20,7 @@ class Cluster:
 
     def __init__(self, path, preload='', port=None, settings=None):
         self.path = Path(path)
-        self.options = ['--fast', '--preload', preload]
+        self.options = ['--fast', '--preload', preload, '--set', f'tenfold.jwks_file={KEYS}']
         if port:
             self.options += ['--port', str(port)]
         for name, value in (settings or {}).items():
@@ -62,8 +65,20 @@ class Cluster:
         return self._run('psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', *arguments)
 
     def install_tenfold(self):
-        """Everything that a database needs to have before tests: extensions, roles, all modules."""
+        """Everything that a database needs to have before tests: extensions, roles, all modules, a key."""
         self.psql('-f', str(SETUP))
+        self.write_keys(tests=os.urandom(32))
+
+    def write_keys(self, **secrets):
+        """The keys that sign tokens, by kid; the first signs. A file of the server's user, for nobody else."""
+        keys = [{'kty': 'oct', 'alg': 'HS256', 'kid': kid, 'k': base64.urlsafe_b64encode(secret).decode().rstrip('=')}
+                for kid, secret in secrets.items()]
+        text = json.dumps({'keys': keys})
+        self.psql('-c', f"COPY (SELECT '{text}') TO PROGRAM 'umask 077; cat >{KEYS}'")
+
+    def keys(self):
+        """The path of that file, for the gateway."""
+        return self.path / 'data' / KEYS
 
     def _run(self, command, *arguments):
         """An interrupt waits for the tool to end (run() would kill it and leave half a cluster)."""
