@@ -38,7 +38,7 @@ BEGIN
     SELECT n.hotel_id, h.name, h.country, h.city, n.distance_m, n.place_lat AS lat, n.place_lng AS lng, n.stars, n.rating, n.price_range
     FROM hotel.nearby(lat, lng, radius, min_stars, min_rating, string_to_array(price, ','), string_to_array(amenities, ','), "limit",
       split_part(cursor, '_', 1)::double precision, split_part(cursor, '_', 2)::bigint) n
-    JOIN hotel.hotel h USING (hotel_id)) n;
+    LEFT JOIN hotel.hotel h USING (hotel_id)) n;  -- outer: the search runs, and checks its arguments, whatever the plan
   IF found_rows = "limit" THEN
     next_cursor := concat_ws('_', hotels -> -1 ->> 'distance_m', hotels -> -1 ->> 'hotel_id');
     PERFORM tenfold.respond(200, jsonb_build_object('Link', tenfold.next_link(next_cursor)));

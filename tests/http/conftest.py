@@ -1,6 +1,7 @@
 """A cluster with the fixture's API, and one gateway before it, for a whole run."""
 import subprocess
 
+import psycopg
 import pytest
 from gateway import ROOT, Gateway, write_keys
 from services.cluster import Cluster
@@ -34,9 +35,33 @@ def gateway(dsn, keys):
 
 
 @pytest.fixture(autouse=True)
-def no_things(cluster):
+def no_things(request):
     yield
-    cluster.psql('-c', 'DELETE FROM tenfold_api.thing')
+    if 'cluster' in request.fixturenames:
+        request.getfixturevalue('cluster').psql('-c', 'DELETE FROM tenfold_api.thing')
+
+
+@pytest.fixture(scope='session')
+def product():
+    """A cluster with everything installed, and passwords that cost little."""
+    with Cluster(ROOT / '.run' / 'http' / 'product', preload='pg_cron,tenfold',
+                 settings={'tenfold.bcrypt_cost': 4}) as made:
+        made.install_tenfold()
+        yield made
+
+
+@pytest.fixture(scope='session')
+def door(product):
+    """The gateway before it."""
+    with Gateway(product.dsn(user='tenfold_authenticator'),
+                 **{'gateway.jwks': product.keys(), 'gateway.jwt_audience': 'tenfold'}) as running:
+        yield running
+
+
+@pytest.fixture
+def db(product):
+    with psycopg.connect(product.dsn(), autocommit=True) as connection:
+        yield connection
 
 
 @pytest.fixture

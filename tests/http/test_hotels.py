@@ -1,0 +1,116 @@
+"""Hotels over HTTP: found by anybody, written by their merchants."""
+import json
+import uuid
+
+import pytest
+from account import new_account
+
+HERE = {'lat': 18.9217, 'lng': 72.8332}
+TAJ = {'name': 'Taj Mahal Palace', 'country': 'IN', 'city': 'Mumbai', 'stars': 5, 'amenities': ['wifi', 'pool'],
+       'average_price_minor': 2400000, 'currency': 'INR'} | HERE
+
+
+@pytest.fixture
+def merchant(door, db):
+    return new_account(door, db, 'tenfold_merchant')
+
+
+@pytest.fixture
+def hotel(door, merchant):
+    return door.post('/hotels', TAJ | {'reference': str(uuid.uuid4())}, merchant.headers()).json()
+
+
+@pytest.fixture(autouse=True)
+def no_hotels(db):
+    yield
+    db.execute('DELETE FROM hotel.hotel')
+
+
+def put(door, hotel_id, changes, headers):
+    return door.request('PUT', f'/hotels/{hotel_id}', json.dumps(changes), {'Content-Type': 'application/json'} | headers)
+
+
+def test_a_hotel_from_its_making_to_its_end(door, merchant):
+    made = door.post('/hotels', TAJ, merchant.headers())
+    assert made.status == 201 and made.headers['ETag'] == '"1"' and made.json()['price_range'] == '$$$'
+    here = made.headers['Location'].removeprefix('/api/v1')
+    assert door.get(here).json() == made.json()
+    hotel_id = made.json()['hotel_id']
+    found = door.get(f'/hotels/nearby?lat={HERE["lat"]}&lng={HERE["lng"]}&radius=1000&amenities=pool,wifi&price=%24%24%24').json()
+    assert [(h['hotel_id'], h['name'], h['distance_m']) for h in found['hotels']] == [(hotel_id, TAJ['name'], 0)]
+    assert found['next'] is None
+
+    changed = put(door, hotel_id, {'stars': 4}, merchant.headers() | {'If-Match': '"1"'})
+    assert changed.status == 200 and changed.json()['stars'] == 4 and changed.headers['ETag'] == '"2"'
+    stale = put(door, hotel_id, {'stars': 3}, merchant.headers() | {'If-Match': '"1"'})
+    assert stale.status == 412 and stale.json()['code'] == 'TFH05'
+    assert door.request('DELETE', f'/hotels/{hotel_id}', headers=merchant.headers() | {'If-Match': '"1"'}).status == 412
+    assert door.get(here).json()['stars'] == 4
+
+    assert door.request('DELETE', f'/hotels/{hotel_id}', headers=merchant.headers() | {'If-Match': '"2"'}).status == 204
+    assert door.get(here).status == 404
+    assert door.request('DELETE', f'/hotels/{hotel_id}', headers=merchant.headers()).status == 404
+
+
+def test_what_one_has_is_not_sent_again(door, hotel):
+    here = f'/hotels/{hotel["hotel_id"]}/details'
+    etag = door.get(here).headers['ETag']
+    again = door.get(here, {'If-None-Match': etag})
+    assert again.status == 304 and again.body == b''
+    assert door.request('HEAD', here).headers['ETag'] == etag
+
+
+@pytest.mark.parametrize('tag, status', [('*', 200), ('"1"', 200), ('"2"', 412), ('W/"1"', 412), ('"1", "2"', 412), ('1', 412), ('"99999999999"', 412)])
+def test_if_match(door, hotel, merchant, tag, status):
+    assert put(door, hotel['hotel_id'], {'city': 'Bombay'}, merchant.headers() | {'If-Match': tag}).status == status
+
+
+def test_adding_again_by_reference_updates(door, merchant):
+    first, again = (door.post('/hotels', TAJ | {'reference': 'taj', 'stars': stars}, merchant.headers()).json() for stars in (4, 5))
+    assert (again['hotel_id'], again['version'], again['stars']) == (first['hotel_id'], 2, 5)
+
+
+def test_merchants_change_their_own_hotels_and_operators_all(door, db, hotel):
+    other = new_account(door, db, 'tenfold_merchant')
+    refused = put(door, hotel['hotel_id'], {'stars': 1}, other.headers())
+    assert refused.status == 403 and refused.json()['code'] == '42501' and refused.json()['hint']
+    assert door.request('DELETE', f'/hotels/{hotel["hotel_id"]}', headers=other.headers()).status == 403
+    operator = new_account(door, db, 'tenfold_operator')
+    assert put(door, hotel['hotel_id'], {'stars': 1}, operator.headers()).status == 200
+
+
+def test_pages_hold_every_hotel_once(door, db):
+    db.execute("SELECT hotel.add_hotel('h' || i, 'FR', 'x', 48 + (i / 5) / 1000.0, 2) FROM generate_series(1, 57) i")  # five at a place
+    path, seen = '/hotels/nearby?radius=50000&lat=48&lng=2&limit=10', []
+    while path:
+        page = door.get(path)
+        seen += [hotel['hotel_id'] for hotel in page.json()['hotels']]
+        link = page.headers['Link']
+        assert (link is None) == (page.json()['next'] is None)
+        path = link and '/hotels/nearby' + link.removeprefix('<').removesuffix('>; rel="next"')
+    assert seen == [row[0] for row in db.execute('SELECT hotel_id FROM hotel.nearby(48, 2, 50000, row_limit => 100)')]
+    assert len(set(seen)) == 57
+
+
+@pytest.mark.parametrize('query, status, code', [
+    ('lat=48', 400, 'PGRST100'), ('lat=x&lng=2', 400, 'PGRST100'), ('lat=91&lng=2', 400, 'TFG01'), ('lat=48&lng=181', 400, 'TFG01'),
+    ('lat=48&lng=2&radius=-1', 400, 'PGRST100'), ('lat=48&lng=2&radius=30000000', 400, 'TFG02'), ('lat=48&lng=2&limit=0', 400, 'TFH01'),
+    ('lat=48&lng=2&limit=101', 400, 'TFH01'), ('lat=48&lng=2&amenities=moat', 400, 'TFH02'), ('lat=48&lng=2&price=5', 400, 'PGRST100'),
+    ('lat=48&lng=2&min_stars=9', 400, 'TFH03'), ('lat=48&lng=2&cursor=x', 400, 'PGRST100'), ('lat=48&lng=2&cursor=e_1', 400, '22P02'),
+    ('lat=48&lng=2&cursor=1_9999999999999999999', 400, '22003'), ('lat=48&lng=2&checkin=2026-12-01&checkout=2026-12-02', 501, '0A000'),
+    ('lat=48&lng=2&checkin=2026-13-01', 400, '22008'), ('lat=48&lng=2&amenities=%00', 400, 'PGRST100'), ('lat=48&lng=2&amenities=%', 400, 'PGRST100')])
+def test_bad_searches(door, query, status, code):
+    answer = door.get(f'/hotels/nearby?{query}')
+    assert (answer.status, answer.json()['code']) == (status, code)
+    assert answer.json()['message']
+
+
+@pytest.mark.parametrize('change, code', [
+    ({'lat': 91}, 'TFG01'), ({'lat': None}, '22023'), ({'country': 'india'}, '23514'), ({'name': ''}, '23514'), ({'name': 'x' * 201}, '23514'),
+    ({'stars': 6}, '23514'), ({'stars': 99999}, '22003'), ({'stars': 10**30}, '22003'), ({'stars': '5'}, '22023'), ({'amenities': 'wifi'}, '22023'),
+    ({'amenities': ['moat']}, 'TFH02'), ({'amenities': [1]}, 'TFH02'), ({'amenities': [None]}, '22004'), ({'currency': None}, '23514'),
+    ({'name': 'a\0b'}, '22P05'), ({'role': 'tenfold_operator'}, '22023')])
+def test_bad_hotels(door, merchant, change, code):
+    answer = door.post('/hotels', TAJ | change, merchant.headers())
+    assert (answer.status, answer.json()['code']) == (400, code)
+    assert answer.json()['message']
