@@ -64,6 +64,15 @@ def test_wrong_configuration(flags, env, named):
     assert result.returncode != 0 and named in result.stderr
 
 
+def test_our_own_tools_set_no_variable_that_the_daemon_refuses():
+    """Whoever exported it would wonder why `tenfold run` does not start."""
+    known = {'TENFOLD_' + name.upper().replace('.', '_')
+             for name in re.findall(r'^  (\w+\.\w+) ', run('list').stdout, re.MULTILINE)}
+    named = {name for file in [ROOT / 'Makefile', *(ROOT / 'dev').iterdir()]
+             for name in re.findall(r'\bTENFOLD_[A-Z_]+', file.read_text())}
+    assert named <= known | {'TENFOLD_CONFIG', 'TENFOLD_WORKERS'}
+
+
 def test_wrong_file(tmp_path):
     file = tmp_path / 'tenfold.toml'
     cases = ('[gateway]\nlisen = 1', 'gateway.listen'), ('[gateway', 'line 1'), ('a = [1]', 'a ')
