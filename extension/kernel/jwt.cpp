@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include <algorithm>
 #include <array>
 
 #define JSON_NO_IO  // no iostream in the backend
@@ -21,6 +22,24 @@ Error malformed(const std::string& why) {
   return {Code::invalid_parameter, "the key file " + why, "write {\"keys\":[…]}, as RFC 7517 says"};
 }
 
+// Secrets that stand in documentation, and so are no secrets.
+constexpr std::string_view examples[] = {
+    "reallyreallyreallyreallyverysafe",  // PostgREST's tutorials
+    "reallyreallyreallyreallyverysafe123",
+    "REALLYREALLYREALLYREALLYVERYSAFE",                         // PostgREST's tests
+    "super-secret-jwt-token-with-at-least-32-characters-long",  // Supabase's compose file
+    "a-string-secret-at-least-256-bits-long",                   // jwt.io
+    // RFC 7515 A.1 and RFC 7520 §3.5, as base64url.
+    "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",
+    "hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg",
+};
+
+// Whether anybody could know it: an example, or one byte again and again.
+bool is_known(std::string_view secret, std::string_view base64url) {
+  return std::ranges::count(examples, secret) + std::ranges::count(examples, base64url) > 0 ||
+         secret.find_first_not_of(secret.front()) == std::string_view::npos;
+}
+
 Result<Key> parse_key(const json& object) {
   Key key{object.value("kid", ""), ""};
   const std::string name = key.id.empty() ? "a key" : "key " + key.id;
@@ -31,6 +50,9 @@ Result<Key> parse_key(const json& object) {
   if (!secret || secret->size() < least_secret)
     return Error{Code::invalid_parameter, name + " has less than 32 bytes",
                  "make k the base64url of 32 random bytes, without padding"};
+  if (is_known(*secret, object.value("k", "")))
+    return Error{Code::invalid_parameter, name + " is an example that everybody knows",
+                 "remove it; `tenfold rotate-secret` makes a random one"};
   key.secret = std::move(*secret);
   return key;
 }

@@ -154,6 +154,47 @@ def test_reload_takes_new_routes_and_keys(cluster, dsn, tmp_path):
             cluster.psql('-c', "DELETE FROM tenfold.route WHERE path = '/new'")
 
 
+def as_user(secret, kid):
+    return {'Authorization': 'Bearer ' + sign({'role': 'tenfold_user'}, secret, kid=kid)}
+
+
+def test_new_keys_need_no_signal(dsn, tmp_path):
+    """Written in place, and put in place: neither the inode nor the time may be all that is looked at."""
+    keys = write_keys(tmp_path / 'jwks.json', a=SECRET)
+    with Gateway(dsn, **{'gateway.jwks': keys}) as running:
+        assert running.get('/for-users', as_user(SECRET, 'b')).status == 401
+        write_keys(keys, b=SECRET)
+        assert running.get('/for-users', as_user(SECRET, 'b')).status == 200
+        assert running.get('/for-users', as_user(SECRET, 'a')).status == 401
+        newer = write_keys(tmp_path / 'new.json', c=SECRET)
+        os.utime(newer, ns=(keys.stat().st_atime_ns, keys.stat().st_mtime_ns))
+        newer.replace(keys)
+        assert running.get('/for-users', as_user(SECRET, 'c')).status == 200
+        assert running.messages().count('keys loaded') == 2  # the others cost a look at the file only
+
+
+def test_broken_new_keys_keep_the_old_ones(dsn, tmp_path):
+    keys = write_keys(tmp_path / 'jwks.json', a=SECRET)
+    with Gateway(dsn, **{'gateway.jwks': keys}) as running:
+        for spoil in (lambda: keys.write_text('{"keys": ['), lambda: write_keys(keys, b=b'x' * 32), keys.unlink):
+            before = len(running.log)
+            spoil()
+            for _ in range(3):
+                assert running.get('/for-users', as_user(SECRET, 'b')).status == 401
+            assert running.get('/for-users', as_user(SECRET, 'a')).status == 200
+            wait_until(lambda: len(running.log) > before, 'it is logged')
+            assert [line['level'] for line in running.log[before:]] == ['warning']  # once, not once a token
+            assert str(keys) in running.log[-1]['error']
+        write_keys(keys, b=SECRET)
+        assert running.get('/for-users', as_user(SECRET, 'b')).status == 200
+
+
+def test_a_secret_that_everybody_knows(tmp_path, dsn):
+    keys = write_keys(tmp_path / 'jwks.json', a=b'reallyreallyreallyreallyverysafe')
+    result = run('run', '--workers=gateway', f'--database.dsn={dsn}', f'--gateway.jwks={keys}')
+    assert result.returncode != 0 and 'key a is an example' in result.stderr and 'rotate-secret' in result.stderr
+
+
 def test_a_reload_that_fails_changes_nothing(dsn, tmp_path):
     keys = write_keys(tmp_path / 'jwks.json', a=SECRET)
     with Gateway(dsn, **{'gateway.jwks': keys}) as running:

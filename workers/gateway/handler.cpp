@@ -55,7 +55,10 @@ Argument body_of(const HttpRequest& request, const Route& route) {
 }  // namespace
 
 Handler::Handler(const sidecar::Services& services, HandlerOptions options)
-    : services_(services), options_(std::move(options)) {}
+    : services_(services),
+      options_(std::move(options)),
+      key_file_(options_.jwks),
+      rules_{{}, options_.audience, options_.anonymous_role} {}
 
 sidecar::Task<HttpAnswer> Handler::handle(const HttpRequest& request) {
   const auto began = std::chrono::steady_clock::now();
@@ -83,10 +86,9 @@ sidecar::Task<HttpAnswer> Handler::answer(const HttpRequest& request, const Rout
   co_return co_await run(request, std::move(*call));
 }
 
-Outcome<Handler::Call> Handler::prepare(const HttpRequest& request, const Route& route,
-                                        Form path_values) const {
+Outcome<Handler::Call> Handler::prepare(const HttpRequest& request, const Route& route, Form path_values) {
   const std::string_view authorization = request.header("authorization");
-  auto claims = authenticate(authorization, rules_, std::time(nullptr));
+  auto claims = identify(authorization);
   if (!claims) return claims.problem();
   if (auto problem = check_body(request, route)) return *problem;
   FormValues form;
@@ -96,6 +98,28 @@ Outcome<Handler::Call> Handler::prepare(const HttpRequest& request, const Route&
     form = std::move(*taken);
   }
   return Call{route, std::move(*claims), authorization.empty(), std::move(form), std::move(path_values)};
+}
+
+// A token that no key has signed may be signed by one that came after the keys were read: so a rotation needs
+// no signal. Who sends nonsense causes a look at the file, and no more.
+Outcome<Claims> Handler::identify(std::string_view authorization) {
+  const auto now = std::time(nullptr);
+  auto claims = authenticate(authorization, rules_, now);
+  if (claims || claims.problem().code != "PGRST301" || !renew_keys()) return claims;
+  return authenticate(authorization, rules_, now);
+}
+
+// Reads the keys again where their file has changed; whether there are new ones.
+bool Handler::renew_keys() {
+  if (!key_file_.is_changed()) return false;
+  try {
+    read_keys();
+  } catch (const std::exception& failure) {
+    services_.log.warning("cannot read the new keys; going on with the old", {{"error", failure.what()}});
+    return false;
+  }
+  services_.log.info("keys loaded", {{"keys", std::to_string(rules_.keys.size())}});
+  return true;
 }
 
 // One transaction, one round trip: the settings, the pre-request, the function.

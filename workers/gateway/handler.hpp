@@ -9,15 +9,18 @@
 #include "workers/gateway/call.hpp"
 #include "workers/gateway/catalog.hpp"
 #include "workers/gateway/jwt.hpp"
+#include "workers/gateway/key_file.hpp"
 #include "workers/gateway/problem.hpp"
 
 namespace tenfold::gateway {
 
 struct HandlerOptions {
-  std::string prefix;             // before the paths of tenfold.route
-  std::string cors_origins;       // * or a list
-  std::string statement_timeout;  // as Postgres reads it
-  bool logs_all = false;          // else only answers from 500 on
+  std::string prefix;                    // before the paths of tenfold.route
+  std::string cors_origins;              // * or a list
+  std::string statement_timeout;         // as Postgres reads it
+  std::string jwks;                      // path of the file with the keys; empty: no token is taken
+  std::string audience, anonymous_role;  // of JwtRules
+  bool logs_all = false;                 // else only answers from 500 on
 };
 
 class Handler {
@@ -26,7 +29,8 @@ class Handler {
 
   // Until the first catalogue is there, every request is answered by 503.
   void use(std::shared_ptr<Catalog> catalog) { catalog_ = std::move(catalog); }
-  void use(JwtRules rules) { rules_ = std::move(rules); }
+  // Throws what KeyFile::read() throws; the keys stay as they were.
+  void read_keys() { rules_.keys = key_file_.read(); }
 
   sidecar::Task<sidecar::HttpAnswer> handle(const sidecar::HttpRequest& request);
 
@@ -41,7 +45,9 @@ class Handler {
   };
 
   sidecar::Task<sidecar::HttpAnswer> answer(const sidecar::HttpRequest& request, const Route*& route);
-  Outcome<Call> prepare(const sidecar::HttpRequest& request, const Route& route, Form path_values) const;
+  Outcome<Call> prepare(const sidecar::HttpRequest& request, const Route& route, Form path_values);
+  Outcome<Claims> identify(std::string_view authorization);
+  bool renew_keys();
   sidecar::Task<sidecar::HttpAnswer> run(const sidecar::HttpRequest& request, Call call);
   std::vector<sidecar::Argument> settings_of(const sidecar::HttpRequest& request, const Call& call) const;
   void log(const sidecar::HttpRequest& request, const sidecar::HttpAnswer& answer,
@@ -49,6 +55,7 @@ class Handler {
 
   sidecar::Services services_;
   HandlerOptions options_;
+  KeyFile key_file_;
   JwtRules rules_;
   std::shared_ptr<Catalog> catalog_;
 };

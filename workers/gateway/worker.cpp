@@ -1,11 +1,5 @@
 #include "workers/gateway/worker.hpp"
 
-#include <sys/stat.h>
-
-#include <fstream>
-#include <sstream>
-#include <stdexcept>
-
 #include "workers/gateway/handler.hpp"
 
 namespace tenfold::gateway {
@@ -26,7 +20,8 @@ std::vector<SettingRow> settings() {
       {"gateway.prefix", Kind::text, "/api/v1", "what stands before the paths of tenfold.route"},
       {"gateway.tls_certificate", Kind::text, "", "PEM file with the certificate chain; empty: plain HTTP"},
       {"gateway.tls_key", Kind::text, "", "PEM file with the private key"},
-      {"gateway.jwks", Kind::text, "", "file (mode 0600) with the keys of tokens; empty: no token is taken"},
+      {"gateway.jwks", Kind::text, "",
+       "file (mode 0600) with the keys of tokens, read again when it changes; empty: no token is taken"},
       {"gateway.jwt_audience", Kind::text, "", "a token's aud must hold it, where it has one"},
       {"gateway.anonymous_role", Kind::text, "tenfold_anonymous", "role of who sends no token"},
       {"gateway.pre_request", Kind::text, "tenfold_api.pre_request",
@@ -66,39 +61,20 @@ sidecar::HttpServerOptions server_options(const Settings& settings) {
 }
 
 HandlerOptions handler_options(const Settings& settings) {
-  return {settings.text("gateway.prefix"), settings.text("gateway.cors_origins"),
+  return {settings.text("gateway.prefix"),
+          settings.text("gateway.cors_origins"),
           std::to_string(settings.duration("gateway.statement_timeout").count()) + "ms",
+          settings.text("gateway.jwks"),
+          settings.text("gateway.jwt_audience"),
+          settings.text("gateway.anonymous_role"),
           settings.text("gateway.log_requests") == "all"};
-}
-
-// Who can read the keys can be anybody: others than their owner must not.
-std::string read_secret_file(const std::string& path) {
-  struct stat about {};
-  if (stat(path.c_str(), &about) != 0) throw std::runtime_error("cannot read gateway.jwks " + path);
-  if ((about.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-    throw std::runtime_error("gateway.jwks " + path + " can be read by others; run: chmod 600 " + path);
-  std::ifstream file(path);
-  std::stringstream text;
-  text << file.rdbuf();
-  if (!file) throw std::runtime_error("cannot read gateway.jwks " + path);
-  return text.str();
-}
-
-JwtRules read_rules(const Settings& settings) {
-  JwtRules rules{{}, settings.text("gateway.jwt_audience"), settings.text("gateway.anonymous_role")};
-  const std::string& path = settings.text("gateway.jwks");
-  if (path.empty()) return rules;
-  auto keys = parse_keys(read_secret_file(path));
-  if (!keys) throw std::runtime_error(path + ": " + keys.error().message + "; " + keys.error().hint);
-  rules.keys = std::move(*keys);
-  return rules;
 }
 
 class Gateway : public sidecar::RunningWorker {
  public:
   explicit Gateway(const Services& services)
       : services_(services), handler_(services, handler_options(services.settings)) {
-    handler_.use(read_rules(services.settings));
+    handler_.read_keys();
   }
 
   std::vector<HttpSource> http_sources() override {
@@ -107,7 +83,7 @@ class Gateway : public sidecar::RunningWorker {
   }
 
   sidecar::Task<void> load() override {
-    handler_.use(read_rules(services_.settings));
+    handler_.read_keys();
     handler_.use(co_await load_catalog(services_));
   }
 

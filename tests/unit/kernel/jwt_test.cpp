@@ -6,25 +6,25 @@ namespace tenfold {
 namespace {
 
 // RFC 7515, appendix A.1: somebody else's token and key.
-constexpr auto rfc_key =
-    R"({"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"})";
+constexpr auto rfc_secret =
+    "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
 constexpr std::string_view rfc_text =
     "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9."
     "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
 constexpr std::string_view rfc_signature = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
-Key key_of(std::string_view jwks) {
-  return parse_keys(jwks)->front();
+Key rfc_key() {
+  return {"", *decode_base64url(rfc_secret)};
 }
 
 TEST(jwt, the_rfcs_signature) {
-  EXPECT_TRUE(is_signed_by(key_of(rfc_key), rfc_text, *decode_base64url(rfc_signature)));
-  EXPECT_FALSE(is_signed_by(key_of(rfc_key), rfc_text, ""));
-  EXPECT_FALSE(is_signed_by(key_of(rfc_key), rfc_text.substr(1), *decode_base64url(rfc_signature)));
+  EXPECT_TRUE(is_signed_by(rfc_key(), rfc_text, *decode_base64url(rfc_signature)));
+  EXPECT_FALSE(is_signed_by(rfc_key(), rfc_text, ""));
+  EXPECT_FALSE(is_signed_by(rfc_key(), rfc_text.substr(1), *decode_base64url(rfc_signature)));
 }
 
 TEST(jwt, what_is_signed_names_its_key) {
-  Key key = key_of(rfc_key);
+  Key key = rfc_key();
   key.id = "of 2026";
   const std::string token = sign_jwt(R"({"sub":"x"})", key);
   const size_t first = token.find('.'), last = token.rfind('.');
@@ -42,6 +42,20 @@ TEST(jwt, keys) {
         R"({"kty":"RSA",)" + k + "}", R"({"kty":"oct","alg":"HS512",)" + k + "}",
         R"({"kty":"oct","kid":5,)" + k + "}", std::string(R"({"keys":5})")})
     EXPECT_FALSE(parse_keys(bad)) << bad;
+}
+
+std::string error_of(const std::string& k) {
+  const auto keys = parse_keys(R"({"kty":"oct","k":")" + k + R"("})");
+  return keys ? "" : keys.error().message;
+}
+
+TEST(jwt, secrets_that_everybody_knows) {
+  const std::string message = "a key is an example that everybody knows";
+  EXPECT_EQ(error_of(rfc_secret), message);
+  EXPECT_EQ(error_of("cmVhbGx5cmVhbGx5cmVhbGx5cmVhbGx5dmVyeXNhZmU"), message);  // PostgREST's, as base64url
+  EXPECT_EQ(error_of(std::string(43, 'A')), message);                           // 32 zeros
+  EXPECT_EQ(error_of("eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg"), message);  // 32 x
+  EXPECT_EQ(error_of("eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHk"), "");       // the last is y
 }
 
 // RFC 4648 §10, without padding.
