@@ -28,6 +28,7 @@ Each setting has one name and three places; the first that names it wins:
   the file of --config  [gateway]
                         listen = "0.0.0.0:8080"
 
+`tenfold rotate-secret --help` tells how the keys of tokens are made and changed.
 `tenfold list` shows workers and settings; `tenfold run --print-config` what is in force, and from where.
 SIGHUP reads routes and keys again. SIGTERM finishes what is under way, then ends.
 )";
@@ -123,6 +124,17 @@ int list(std::span<const Worker> workers) {
   return 0;
 }
 
+// Adds what workers offer to the command line. What was asked for is run as it is parsed.
+void add_commands(CLI::App& app, std::span<const Worker> workers) {
+  for (const Worker& worker : workers)
+    for (const Command& command : worker.commands) {
+      auto* added = app.add_subcommand(command.name, command.purpose);
+      added->footer(command.lesson);
+      const auto* option = added->add_option("--" + command.option, command.option_meaning)->required();
+      added->callback([&command, option] { fmt::print("{}\n", command.run(option->as<std::string>())); });
+    }
+}
+
 }  // namespace
 
 int run_command_line(int count, const char* const* words, std::span<const Worker> workers) {
@@ -142,9 +154,11 @@ int run_command_line(int count, const char* const* words, std::span<const Worker
   run_command->add_flag("--print-config", options.print_only,
                         "prints what is in force, secrets masked, and ends");
   const auto* list_command = app.add_subcommand("list", "shows the workers and all settings");
+  add_commands(app, workers);
   try {
     app.parse(count, words);
     if (*list_command) return list(workers);
+    if (!*run_command) return 0;
     take_flags(options, run_command->remaining());
     return run(options, workers);
   } catch (const CLI::ParseError& failure) {

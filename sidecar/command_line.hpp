@@ -1,4 +1,4 @@
-// `tenfold run`, `tenfold list` and their flags.
+// `tenfold run`, `tenfold list`, the commands of workers, and their flags.
 #pragma once
 
 #include <span>

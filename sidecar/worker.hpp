@@ -42,6 +42,16 @@ class RunningWorker {
   virtual Task<void> load() = 0;
 };
 
+// A word of the command line beside `run`, for what is done by hand and needs no daemon: tenfold NAME
+// --OPTION=….
+struct Command {
+  std::string name;
+  std::string purpose;  // one line for people
+  std::string lesson;   // the rest of its --help
+  std::string option, option_meaning;
+  std::function<std::string(const std::string&)> run;  // of the option's value; gives what to print
+};
+
 // The one thing in a worker's public header is a function that gives this.
 struct Worker {
   std::string name;
@@ -49,6 +59,7 @@ struct Worker {
   std::vector<SettingRow> settings;
   std::function<std::unique_ptr<RunningWorker>(Services)>
       start;  // throws std::runtime_error for bad settings
+  std::vector<Command> commands = {};
 };
 
 }  // namespace tenfold::sidecar

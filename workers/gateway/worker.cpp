@@ -1,6 +1,7 @@
 #include "workers/gateway/worker.hpp"
 
 #include "workers/gateway/handler.hpp"
+#include "workers/gateway/rotate_secret.hpp"
 
 namespace tenfold::gateway {
 namespace {
@@ -10,6 +11,15 @@ using sidecar::HttpSource;
 using sidecar::Services;
 using sidecar::SettingRow;
 using sidecar::Settings;
+
+constexpr auto rotate_lesson = R"(
+Makes the file (mode 0600) where it is absent, with one random key of 32 bytes. Else the new key is written
+first, and signs from now on; the one that was first before stays as the second, so that its tokens hold until
+they expire; all others go. Rotate again only after the longest life of a token. Owner and mode stay, and the
+file is replaced as a whole. Prints the new key's kid, never the secret.
+
+A gateway finds the new key by itself with the first token that it signs.
+)";
 
 std::vector<SettingRow> settings() {
   using Kind = sidecar::SettingKind;
@@ -95,8 +105,12 @@ class Gateway : public sidecar::RunningWorker {
 }  // namespace
 
 sidecar::Worker worker() {
-  return {"gateway", "serves the routes of tenfold.route over HTTP", settings(),
-          [](Services services) { return std::make_unique<Gateway>(services); }};
+  return {"gateway",
+          "serves the routes of tenfold.route over HTTP",
+          settings(),
+          [](Services services) { return std::make_unique<Gateway>(services); },
+          {{"rotate-secret", "makes a new key for tokens, beside the one before", rotate_lesson, "jwks",
+            "the key file, that of gateway.jwks", rotate_secret}}};
 }
 
 }  // namespace tenfold::gateway
