@@ -13,10 +13,10 @@ using nlohmann::json;
 using sidecar::append_json_string;
 using sidecar::HttpHeader;
 
-constexpr std::string_view path_header = "x-path-";
+constexpr std::string_view path_header = "x-path-", query_header = "x-query";
 
 bool is_ours(std::string_view name) {
-  return name == "cookie" || name == "x-request-id" || name.starts_with(path_header);
+  return name == "cookie" || name == "x-request-id" || name == query_header || name.starts_with(path_header);
 }
 
 void append_member(std::string& out, std::string_view name, std::string_view value) {
@@ -63,6 +63,7 @@ std::string headers_json(const sidecar::HttpRequest& request, const Form& path_v
     append_member(out, one->name, joined);
   }
   for (const auto& [name, value] : path_values) append_member(out, header_of(name), value);
+  if (!request.query.empty()) append_member(out, query_header, request.query);
   append_member(out, "x-request-id", request.request_id);
   return out + '}';
 }

@@ -15,8 +15,9 @@
 namespace tenfold::gateway {
 
 // request.headers: one JSON object of lower-case names, without cookie; the values of equal names are joined
-// by commas. Path values become x-path-NAME (underscores become dashes), and what the client sends by such a
-// name is dropped. x-request-id is the id under which the request is logged.
+// by commas. Path values become x-path-NAME (underscores become dashes), the query string as it was sent
+// becomes x-query where it is not empty, and what the client sends by such a name is dropped. x-request-id is
+// the id under which the request is logged.
 std::string headers_json(const sidecar::HttpRequest& request, const Form& path_values);
 
 // request.cookies: one JSON object.
