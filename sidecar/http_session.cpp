@@ -6,6 +6,7 @@
 #include <boost/beast/core/error.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/version.hpp>
+#include <memory>
 #include <random>
 
 namespace tenfold::sidecar {
@@ -45,8 +46,9 @@ class Counted {
   size_t& count_;
 };
 
-// 0: there is nobody left to tell. A deadline has closed the socket already.
+// 0: there is nobody left to tell.
 int status_of(beast::error_code failure) {
+  if (failure == beast::error::timeout) return 408;
   if (failure == http::error::header_limit) return 431;
   if (failure == http::error::body_limit) return 413;
   if (failure.category() == http::make_error_code(http::error::bad_method).category() &&
@@ -57,6 +59,8 @@ int status_of(beast::error_code failure) {
 
 std::string_view meaning_of(int status) {
   switch (status) {
+    case 408:
+      return "the request did not arrive in the time that this server waits";
     case 413:
       return "the body is larger than this server takes";
     case 431:
@@ -102,13 +106,30 @@ Task<bool> HttpSession<Stream>::serve_request() {
   Parser parser;
   parser.header_limit(server_.options_.limits.header_bytes);
   parser.body_limit(server_.options_.limits.body_bytes);
-  expire_after(server_.options_.limits.receive);
-  const auto failure = co_await read_request(parser);
+  const auto failure = co_await read_in_time(parser);
   if (failure) {
     co_await refuse(failure);
     co_return false;
   }
   co_return co_await answer_request(parser.get());
+}
+
+// The deadline ends the reading, where Beast's own would close the socket: who was slow is told so.
+template <class Stream>
+Task<beast::error_code> HttpSession<Stream>::read_in_time(Parser& parser) {
+  const auto is_late = std::make_shared<bool>(false);
+  beast::get_lowest_layer(stream_).expires_never();
+  deadline_.expires_after(server_.options_.limits.receive);
+  // A timer that has run out cannot be recalled: it may be heard when the reading, or all of this, is over.
+  deadline_.async_wait([this, reading = std::weak_ptr(is_late)](beast::error_code cancelled) {
+    const auto late = reading.lock();
+    if (cancelled || !late) return;
+    *late = true;
+    beast::get_lowest_layer(stream_).cancel();
+  });
+  const auto failure = co_await read_request(parser);
+  deadline_.cancel();
+  co_return failure&&* is_late ? beast::error_code(beast::error::timeout) : failure;
 }
 
 template <class Stream>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -19,7 +20,8 @@ namespace beast = boost::beast;
 template <class Stream>
 class HttpSession {
  public:
-  HttpSession(HttpServer& server, Stream stream) : server_(server), stream_(std::move(stream)) {}
+  HttpSession(HttpServer& server, Stream stream)
+      : server_(server), stream_(std::move(stream)), deadline_(stream_.get_executor()) {}
 
   // Until either side closes.
   Task<void> run();
@@ -30,6 +32,7 @@ class HttpSession {
   Task<bool> wait_for_request();
   Task<bool> serve_request();
   Task<beast::error_code> read_request(Parser& parser);
+  Task<beast::error_code> read_in_time(Parser& parser);
   Task<bool> answer_request(const Parser::value_type& message);
   Task<void> refuse(beast::error_code failure);
   Task<bool> write(const HttpAnswer& answer, const WireFrame& frame);
@@ -40,6 +43,7 @@ class HttpSession {
 
   HttpServer& server_;
   Stream stream_;
+  asio::steady_timer deadline_;  // of a request's arrival
   beast::flat_buffer buffer_;
   std::string names_;  // header names in lower case, seen by the request
   std::string request_id_;

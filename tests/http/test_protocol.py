@@ -1,6 +1,8 @@
 """HTTP itself: keep-alive, limits, deadlines, caches, browsers, TLS."""
 import gzip
 import http.client
+import json
+import select
 import socket
 import ssl
 import time
@@ -106,11 +108,37 @@ def test_a_trickle_wins_nothing(strict, chunked):
         length = 'Transfer-Encoding: chunked' if chunked else 'Content-Length: 1000'
         connection.sendall(request_text('/bytes/sum', length, method='POST'))
         began = time.monotonic()
-        with pytest.raises(OSError):  # the gateway closes: there is nobody to listen to an answer
-            while time.monotonic() < began + DEADLINE:
-                connection.sendall(b'1\r\nx\r\n' if chunked else b'x')
-                time.sleep(0.02)  # the trickle itself, no wait for a condition
-    assert 0.25 < time.monotonic() - began < 3
+        while not select.select([connection], [], [], 0.02)[0] and time.monotonic() < began + DEADLINE:
+            connection.sendall(b'1\r\nx\r\n' if chunked else b'x')
+        assert 0.25 < time.monotonic() - began < 3
+        assert is_timeout(read_to_end(connection))
+
+
+def is_timeout(received):
+    head, _, body = received.partition(b'\r\n\r\n')
+    return status_of(head) == 408 and b'Connection: close' in head and json.loads(body)['code'] == 'HTTP408'
+
+
+@pytest.mark.parametrize('begun', [b'G', b'GET /api/v1/ping HTTP/1.1\r\nHost: ',
+                                   request_text('/bytes/sum', 'Content-Length: 5', method='POST', body=b'abc')])
+def test_a_request_that_stops_is_told_so(strict, begun):
+    assert is_timeout(strict.raw(begun))
+    answered, _, rest = strict.raw(request_text(), begun).partition(b'{"pong": true}')  # and after another
+    assert status_of(answered) == 200 and is_timeout(rest)
+
+
+def test_a_request_that_stops_is_told_so_over_tls(dsn, certificate):
+    names = dict(zip(('gateway.tls_certificate', 'gateway.tls_key'), certificate))
+    with Gateway(dsn, **names, **{'gateway.receive_timeout': '300ms'}) as running:
+        context = ssl.create_default_context(cafile=str(certificate[0]))
+        with socket.create_connection(('127.0.0.1', running.port), timeout=DEADLINE) as plain, \
+                context.wrap_socket(plain, server_hostname='127.0.0.1') as connection:
+            connection.sendall(b'GET /api/v1/ping HT')
+            assert is_timeout(read_to_end(connection))
+
+
+def test_a_slow_answer_is_not_a_slow_request(strict):
+    assert strict.get('/slow?seconds=0.6').status == 200
 
 
 def test_an_idle_connection_is_closed(strict):
