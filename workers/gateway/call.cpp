@@ -1,5 +1,7 @@
 #include "workers/gateway/call.hpp"
 
+#include <algorithm>
+
 namespace tenfold::gateway {
 namespace {
 
@@ -39,17 +41,16 @@ std::string call_of(const Route& route, uint32_t present) {
   }
 }
 
-}  // namespace
+Problem malformed(const std::string& what) {
+  return {400, "PGRST100", what + " is malformed",
+          "encode it as UTF-8 with %XX, without NUL; write %25 for a percent sign"};
+}
 
-Outcome<FormValues> take_parameters(const Route& route, const Form& path_values, std::string_view query) {
-  const auto form = parse_form(query);
-  if (!form)
-    return Problem{400, "PGRST100", "the query string is malformed",
-                   "encode it as UTF-8 with %XX, without NUL; write %25 for a percent sign"};
+Outcome<FormValues> take(const Route& route, const Form& path_values, const Form& form) {
   FormValues taken;
   for (size_t i = 0; i < route.parameters.size(); i++) {
     const Parameter& parameter = route.parameters[i];
-    const std::string* value = find_value(parameter.in_path ? path_values : *form, parameter.name);
+    const std::string* value = find_value(parameter.in_path ? path_values : form, parameter.name);
     if (value == nullptr && parameter.is_required) return missing(parameter);
     if (value == nullptr) continue;
     if (!fits(parameter, *value)) return unfit(parameter, *value);
@@ -57,6 +58,25 @@ Outcome<FormValues> take_parameters(const Route& route, const Form& path_values,
     taken.values.push_back(*value);
   }
   return taken;
+}
+
+}  // namespace
+
+Outcome<FormValues> take_parameters(const Route& route, const Form& path_values, std::string_view query) {
+  const auto form = parse_form(query);
+  if (!form) return malformed("the query string");
+  return take(route, path_values, *form);
+}
+
+Outcome<FormValues> take_arguments(const Route& route, std::string_view text) {
+  const auto form = parse_form(text);
+  if (!form) return malformed("the form");
+  for (const auto& [name, value] : *form)
+    if (std::ranges::count(route.parameters, name, &Parameter::name) == 0)
+      return Problem{400, "PGRST202",
+                     "the function " + route.name + " has no parameter " + name.substr(0, 100),
+                     "send only those that its route lists"};
+  return take(route, *form, *form);
 }
 
 std::string call_sql(const Route& route, uint32_t present) {
@@ -93,6 +113,7 @@ SELECT jsonb_build_object(
   'method', r.method, 'path', r.path, 'shape', r.shape, 'parameters', r.parameters,
   'success_status', r.success_status,
   'function', CASE WHEN p.oid IS NOT NULL THEN format('%I.%I', n.nspname, p.proname) END,
+  'name', coalesce(p.proname, ''),
   'is_volatile', p.provolatile = 'v',
   'returns_set', p.proretset,
   'returns', format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL),

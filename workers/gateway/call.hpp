@@ -23,6 +23,10 @@ struct FormValues {
 // parameter that is missing or does not match its pattern.
 Outcome<FormValues> take_parameters(const Route& route, const Form& path_values, std::string_view query);
 
+// Takes them from the form that a client of PostgREST sends as its body, ids of the path too. Any other name
+// is 400 with PGRST202: PostgREST would look for another function.
+Outcome<FormValues> take_arguments(const Route& route, std::string_view form);
+
 // One row: the body as text (a bytea in hex form), response.status, response.headers; the last two NULL where
 // the function did not set them. `present` matters for shape F only: absent parameters keep the function's
 // defaults.

@@ -17,8 +17,15 @@ using sidecar::HttpRequest;
 using sidecar::Query;
 using sidecar::Reply;
 
+constexpr std::string_view rpc_prefix = "/rpc/";
+
 Problem not_loaded() {
   return {503, "PGRST002", "the routes are not loaded yet", "repeat the request", {}, {{"Retry-After", "1"}}};
+}
+
+Problem no_such_function(std::string_view name) {
+  return {404, "PGRST202", "no route has the function " + std::string(name.substr(0, 100)),
+          "tenfold.route lists the functions"};
 }
 
 Problem no_such_path() {
@@ -36,11 +43,24 @@ bool is_json(std::string_view content_type) {
   return type.find("json") != std::string_view::npos;
 }
 
+Problem wrong_type(const std::string& type) {
+  return {415, "PGRST102", "this path takes " + type, "send Content-Type: " + type};
+}
+
+// What PostgREST takes for a function of this shape; JSON is check_body()'s.
+std::optional<Problem> check_rpc_type(const HttpRequest& request, const Route& route) {
+  if (route.shape == Shape::json || request.body.empty()) return std::nullopt;
+  const std::string type =
+      route.shape == Shape::form ? "application/x-www-form-urlencoded" : "application/octet-stream";
+  const std::string_view sent = request.header("content-type");
+  if (sidecar::equal_ignoring_case(sent.substr(0, sent.find_first_of("; ")), type)) return std::nullopt;
+  return wrong_type(type);
+}
+
 // What cannot be a jsonb's text. The rest is for Postgres to say.
 std::optional<Problem> check_body(const HttpRequest& request, const Route& route) {
   if (route.shape != Shape::json || request.body.empty()) return std::nullopt;
-  if (!is_json(request.header("content-type")))
-    return Problem{415, "PGRST102", "this path takes JSON", "send Content-Type: application/json"};
+  if (!is_json(request.header("content-type"))) return wrong_type("application/json");
   if (request.body.find('\0') != std::string_view::npos)
     return Problem{400, "PGRST102", "the body holds a NUL byte", "JSON has none"};
   return std::nullopt;
@@ -75,29 +95,49 @@ sidecar::Task<HttpAnswer> Handler::handle(const HttpRequest& request) {
 }
 
 sidecar::Task<HttpAnswer> Handler::answer(const HttpRequest& request, const Route*& route) {
+  if (options_.serves_rpc && request.path.starts_with(rpc_prefix))
+    co_return co_await answer_rpc(request, route);
   if (!request.path.starts_with(options_.prefix)) co_return answer_of(no_such_path());
   Match match = catalog_->table().match(request.method, request.path.substr(options_.prefix.size()));
   if (match.methods.empty()) co_return answer_of(no_such_path());
   if (request.method == "OPTIONS") co_return answer_options(request, match.methods);
   if (match.route == nullptr) co_return answer_of(wrong_method(match, request.method));
   route = match.route;
-  auto call = prepare(request, *match.route, std::move(match.path_values));
+  auto call = prepare(request, *match.route, std::move(match.path_values), false);
   if (!call) co_return answer_of(call.problem());
   co_return co_await run(request, std::move(*call));
 }
 
-Outcome<Handler::Call> Handler::prepare(const HttpRequest& request, const Route& route, Form path_values) {
+// The door for nginx: what PostgREST would do with the same request.
+sidecar::Task<HttpAnswer> Handler::answer_rpc(const HttpRequest& request, const Route*& route) {
+  const auto name = percent_decode(request.path.substr(rpc_prefix.size()), Plus::is_plus);
+  const Route* found = name ? catalog_->table().find_function(*name) : nullptr;
+  if (found == nullptr) co_return answer_of(no_such_function(name.value_or("")));
+  const Match post{nullptr, {}, {"POST"}};
+  if (request.method == "OPTIONS") co_return answer_options(request, post.methods);
+  if (request.method != "POST") co_return answer_of(wrong_method(post, request.method));
+  route = found;
+  auto call = prepare(request, *found, {}, true);
+  if (!call) co_return answer_of(call.problem());
+  co_return co_await run(request, std::move(*call));
+}
+
+Outcome<Handler::Call> Handler::prepare(const HttpRequest& request, const Route& route, Form path_values,
+                                        bool is_rpc) {
   const std::string_view authorization = request.header("authorization");
   auto claims = identify(authorization);
   if (!claims) return claims.problem();
+  if (auto problem = is_rpc ? check_rpc_type(request, route) : std::nullopt) return *problem;
   if (auto problem = check_body(request, route)) return *problem;
   FormValues form;
   if (route.shape == Shape::form) {
-    auto taken = take_parameters(route, path_values, request.query);
+    auto taken =
+        is_rpc ? take_arguments(route, request.body) : take_parameters(route, path_values, request.query);
     if (!taken) return taken.problem();
     form = std::move(*taken);
   }
-  return Call{route, std::move(*claims), authorization.empty(), std::move(form), std::move(path_values)};
+  return Call{route,           std::move(*claims),     authorization.empty(),
+              std::move(form), std::move(path_values), is_rpc};
 }
 
 // A token that no key has signed may be signed by one that came after the keys were read: so a rotation needs
@@ -138,7 +178,8 @@ sidecar::Task<HttpAnswer> Handler::run(const HttpRequest& request, Call call) {
     function.arguments.push_back(body_of(request, call.route));
   }
   const Reply reply = co_await services_.database.run(std::move(queries));
-  co_return answer_of(reply, call.route, call.is_anonymous);
+  const int success_status = call.is_rpc ? 200 : call.route.success_status;
+  co_return answer_of(reply, call.route, success_status, call.is_anonymous);
 }
 
 std::vector<Argument> Handler::settings_of(const HttpRequest& request, const Call& call) const {
@@ -149,7 +190,7 @@ std::vector<Argument> Handler::settings_of(const HttpRequest& request, const Cal
   arguments[1].value = call.claims.json;
   arguments[2].value = std::string(request.method);
   arguments[3].value = std::string(request.path);
-  arguments[4].value = headers_json(request, path_values);
+  arguments[4].value = call.is_rpc ? proxied_headers_json(request) : headers_json(request, path_values);
   arguments[5].value = cookies_json(request.header("cookie"));
   arguments[6].value = options_.statement_timeout;
   return arguments;

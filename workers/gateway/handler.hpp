@@ -20,6 +20,7 @@ struct HandlerOptions {
   std::string statement_timeout;         // as Postgres reads it
   std::string jwks;                      // path of the file with the keys; empty: no token is taken
   std::string audience, anonymous_role;  // of JwtRules
+  bool serves_rpc = false;               // also POST /rpc/NAME, for a proxy of ours
   bool logs_all = false;                 // else only answers from 500 on
 };
 
@@ -42,10 +43,13 @@ class Handler {
     bool is_anonymous;
     FormValues form;
     Form path_values;
+    bool is_rpc;
   };
 
   sidecar::Task<sidecar::HttpAnswer> answer(const sidecar::HttpRequest& request, const Route*& route);
-  Outcome<Call> prepare(const sidecar::HttpRequest& request, const Route& route, Form path_values);
+  sidecar::Task<sidecar::HttpAnswer> answer_rpc(const sidecar::HttpRequest& request, const Route*& route);
+  Outcome<Call> prepare(const sidecar::HttpRequest& request, const Route& route, Form path_values,
+                        bool is_rpc);
   Outcome<Claims> identify(std::string_view authorization);
   bool renew_keys();
   sidecar::Task<sidecar::HttpAnswer> run(const sidecar::HttpRequest& request, Call call);

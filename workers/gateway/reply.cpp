@@ -68,9 +68,9 @@ void put_body(const Rows& rows, const Route& route, HttpAnswer& answer) {
 
 }  // namespace
 
-HttpAnswer answer_of(const sidecar::Reply& reply, const Route& route, bool is_anonymous) {
+HttpAnswer answer_of(const sidecar::Reply& reply, const Route& route, int success_status, bool is_anonymous) {
   if (reply.failure) return answer_of(problem_of(*reply.failure, is_anonymous));
-  HttpAnswer answer{route.success_status};
+  HttpAnswer answer{success_status};
   const Rows& rows = reply.rows.back();
   // A function that returns no row at all gives null, as PostgREST's does.
   if (rows.size() == 0) return answer;

@@ -7,7 +7,9 @@
 
 namespace tenfold::gateway {
 
-// The last statement of the reply is the call's.
-sidecar::HttpAnswer answer_of(const sidecar::Reply& reply, const Route& route, bool is_anonymous);
+// The last statement of the reply is the call's. The status is what a success gets unless the function sets
+// another.
+sidecar::HttpAnswer answer_of(const sidecar::Reply& reply, const Route& route, int success_status,
+                              bool is_anonymous);
 
 }  // namespace tenfold::gateway

@@ -15,8 +15,12 @@ using sidecar::HttpHeader;
 
 constexpr std::string_view path_header = "x-path-", query_header = "x-query";
 
+bool is_always_ours(std::string_view name) {
+  return name == "cookie" || name == "x-request-id";
+}
+
 bool is_ours(std::string_view name) {
-  return name == "cookie" || name == "x-request-id" || name == query_header || name.starts_with(path_header);
+  return is_always_ours(name) || name == query_header || name.starts_with(path_header);
 }
 
 void append_member(std::string& out, std::string_view name, std::string_view value) {
@@ -44,15 +48,12 @@ Problem malformed_headers() {
           "string value"};
 }
 
-}  // namespace
-
-std::string headers_json(const sidecar::HttpRequest& request, const Form& path_values) {
-  std::string out = "{";
-  out.reserve(512);
-  const auto& headers = request.headers;
+// Appends those that `drops` does not name, equal names joined.
+void append_headers(std::string& out, const std::vector<HttpHeader>& headers,
+                    bool (*drops)(std::string_view)) {
   for (auto one = headers.begin(); one != headers.end(); one++) {
     const auto same_name = [&](const HttpHeader& other) { return other.name == one->name; };
-    if (is_ours(one->name) || std::any_of(headers.begin(), one, same_name)) continue;
+    if (drops(one->name) || std::any_of(headers.begin(), one, same_name)) continue;
     if (std::none_of(one + 1, headers.end(), same_name)) {
       append_member(out, one->name, one->value);
       continue;
@@ -62,8 +63,24 @@ std::string headers_json(const sidecar::HttpRequest& request, const Form& path_v
       if (same_name(*next)) joined.append(", ").append(next->value);
     append_member(out, one->name, joined);
   }
+}
+
+}  // namespace
+
+std::string headers_json(const sidecar::HttpRequest& request, const Form& path_values) {
+  std::string out = "{";
+  out.reserve(512);
+  append_headers(out, request.headers, is_ours);
   for (const auto& [name, value] : path_values) append_member(out, header_of(name), value);
   if (!request.query.empty()) append_member(out, query_header, request.query);
+  append_member(out, "x-request-id", request.request_id);
+  return out + '}';
+}
+
+std::string proxied_headers_json(const sidecar::HttpRequest& request) {
+  std::string out = "{";
+  out.reserve(512);
+  append_headers(out, request.headers, is_always_ours);
   append_member(out, "x-request-id", request.request_id);
   return out + '}';
 }

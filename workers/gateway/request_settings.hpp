@@ -20,6 +20,9 @@ namespace tenfold::gateway {
 // the id under which the request is logged.
 std::string headers_json(const sidecar::HttpRequest& request, const Form& path_values);
 
+// The same for a request that came by a proxy of ours, which has written x-path-* and x-query itself.
+std::string proxied_headers_json(const sidecar::HttpRequest& request);
+
 // request.cookies: one JSON object.
 std::string cookies_json(std::string_view cookie);
 

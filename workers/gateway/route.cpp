@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <tuple>
 
 namespace tenfold::gateway {
 namespace {
@@ -92,6 +93,7 @@ Result<Route> parse_object(const json& object) {
   route.segments = split_path(route.path);
   if (!object.value("function", json()).is_string()) return wrong(route, "its function does not exist");
   route.function = object["function"];
+  route.name = object.value("name", "");
   route.is_volatile = object.value("is_volatile", true);
   route.success_status = object.value("success_status", 200);
   const auto shape = parse_shape(object.value("shape", ""));
@@ -169,6 +171,16 @@ Match RouteTable::match(std::string_view method, std::string_view path) const {
     match.path_values = std::move(*values);
   }
   return match;
+}
+
+const Route* RouteTable::find_function(std::string_view name) const {
+  const Route* first = nullptr;
+  for (const Route& route : routes_) {
+    if (route.name != name) continue;
+    if (first == nullptr || std::tie(route.path, route.method) < std::tie(first->path, first->method))
+      first = &route;
+  }
+  return first;
 }
 
 }  // namespace tenfold::gateway

@@ -44,6 +44,7 @@ struct Route {
   std::string path;  // /hotels/:id/details
   Shape shape = Shape::form;
   std::string function;  // schema-qualified and quoted
+  std::string name;      // the function's own, bare
   bool is_volatile = true;
   Returns returns = Returns::json;
   bool returns_bytes = false;  // of Returns::media: bytea
@@ -70,6 +71,9 @@ class RouteTable {
   // The path as it was sent, without prefix. A literal segment is stronger than a parameter, and a parameter
   // matches only what its pattern matches, decoded. HEAD finds the route of GET.
   Match match(std::string_view method, std::string_view path) const;
+
+  // The route of the function with this name; of several, the first by path and method. Null: there is none.
+  const Route* find_function(std::string_view name) const;
 
   const std::vector<Route>& routes() const { return routes_; }
 

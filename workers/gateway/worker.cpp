@@ -36,6 +36,9 @@ std::vector<SettingRow> settings() {
       {"gateway.anonymous_role", Kind::text, "tenfold_anonymous", "role of who sends no token"},
       {"gateway.pre_request", Kind::text, "tenfold_api.pre_request",
        "function called before each request, if it exists"},
+      {"gateway.rpc", Kind::flag, "off",
+       "also serve POST /rpc/NAME as PostgREST does, for nginx; trusts X-Path-* and X-Query: listen inside "
+       "only"},
       {"gateway.statement_timeout", Kind::duration, "30s", "of each statement in Postgres", 1, hour},
       {"gateway.cors_origins", Kind::text, "*", "origins of pages that may call: *, or a list with commas"},
       {"gateway.connections", Kind::number, "10000", "connections at once; more are closed", 1, 1'000'000},
@@ -71,13 +74,16 @@ sidecar::HttpServerOptions server_options(const Settings& settings) {
 }
 
 HandlerOptions handler_options(const Settings& settings) {
-  return {settings.text("gateway.prefix"),
-          settings.text("gateway.cors_origins"),
-          std::to_string(settings.duration("gateway.statement_timeout").count()) + "ms",
-          settings.text("gateway.jwks"),
-          settings.text("gateway.jwt_audience"),
-          settings.text("gateway.anonymous_role"),
-          settings.text("gateway.log_requests") == "all"};
+  HandlerOptions options;
+  options.prefix = settings.text("gateway.prefix");
+  options.cors_origins = settings.text("gateway.cors_origins");
+  options.statement_timeout = std::to_string(settings.duration("gateway.statement_timeout").count()) + "ms";
+  options.jwks = settings.text("gateway.jwks");
+  options.audience = settings.text("gateway.jwt_audience");
+  options.anonymous_role = settings.text("gateway.anonymous_role");
+  options.serves_rpc = settings.flag("gateway.rpc");
+  options.logs_all = settings.text("gateway.log_requests") == "all";
+  return options;
 }
 
 class Gateway : public sidecar::RunningWorker {

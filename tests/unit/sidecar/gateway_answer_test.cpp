@@ -47,6 +47,15 @@ TEST(request_settings, headers) {
   request.request_id = "r";
   EXPECT_EQ(json::parse(headers_json(request, {{"hotel_id", "7"}})),
             (json{{"host", "h"}, {"a", "1, 2"}, {"x-path-hotel-id", "7"}, {"x-request-id", "r"}}));
+  request.query = "b=%41";
+  EXPECT_EQ(json::parse(headers_json(request, {})),
+            (json{{"host", "h"}, {"a", "1, 2"}, {"x-query", "b=%41"}, {"x-request-id", "r"}}));
+  request.headers.push_back({"x-query", "from a proxy"});
+  EXPECT_EQ(json::parse(proxied_headers_json(request)), (json{{"host", "h"},
+                                                              {"a", "1, 2"},
+                                                              {"x-path-id", "evil"},
+                                                              {"x-query", "from a proxy"},
+                                                              {"x-request-id", "r"}}));
 }
 
 TEST(request_settings, cookies) {

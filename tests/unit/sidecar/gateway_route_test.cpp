@@ -69,6 +69,20 @@ TEST(route, a_literal_is_stronger_wherever_it_stands) {
   EXPECT_EQ(path_of(routes.match("GET", "/a/c")), "GET /a/:text");
 }
 
+TEST(route, of_a_function_by_path_and_method) {
+  const auto named = [](const char* name, json object) {
+    object["name"] = name;
+    return made(object);
+  };
+  // In the table "/z" stands before "/a/:id": it is more literal.
+  const RouteTable routes({named("f", row("GET", "/z")), named("f", row("GET", "/a/:id", id_in_path())),
+                           named("f", row("DELETE", "/a/:id", id_in_path())), named("g", row("GET", "/a"))});
+  EXPECT_EQ(routes.find_function("f")->method + routes.find_function("f")->path, "DELETE/a/:id");
+  EXPECT_EQ(routes.find_function("g")->path, "/a");
+  EXPECT_EQ(routes.find_function("F"), nullptr);
+  EXPECT_EQ(routes.find_function(""), nullptr);
+}
+
 TEST(route, rows_that_cannot_be_served) {
   json absent = row("GET", "/a");
   absent["function"] = nullptr;
@@ -107,6 +121,19 @@ TEST(call, takes_what_is_listed) {
   EXPECT_EQ(take_parameters(route, {{"id", "5"}}, "text=ABC").problem().status, 400);
   EXPECT_EQ(take_parameters(route, {{"id", "5"}}, "text=%").problem().status, 400);
   EXPECT_EQ(take_parameters(route, {}, "").problem().status, 400);
+}
+
+TEST(call, takes_a_form_with_nothing_else_in_it) {
+  const Route route =
+      made(row("GET", "/a/:id",
+               json::array({{{"name", "id"}, {"in", "path"}, {"pattern", "[0-9]+"}}, {{"name", "text"}}})));
+  auto taken = take_arguments(route, "text=a%26b&id=5");
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->values, (std::vector<std::string>{"5", "a&b"}));
+  EXPECT_EQ(take_arguments(route, "id=5&other=1").problem().code, "PGRST202");
+  EXPECT_EQ(take_arguments(route, "id=x").problem().code, "PGRST100");
+  EXPECT_EQ(take_arguments(route, "text=a").problem().code, "PGRST100");
+  EXPECT_EQ(take_arguments(route, "id=%").problem().code, "PGRST100");
 }
 
 TEST(call, sql) {
