@@ -47,6 +47,8 @@ std::string_view reason_of(int status) {
       return "Not Modified";
     case 307:
       return "Temporary Redirect";
+    case 308:
+      return "Permanent Redirect";
     case 400:
       return "Bad Request";
     case 401:

@@ -34,8 +34,10 @@ void answer_conditionally(const sidecar::HttpRequest& request, sidecar::HttpAnsw
   if (etag == nullptr || !names_tag(request.header("if-none-match"), *etag)) return;
   answer.status = 304;
   answer.body.clear();
-  std::erase_if(answer.headers,
-                [](const auto& one) { return sidecar::equal_ignoring_case(one.first, "Content-Type"); });
+  std::erase_if(answer.headers, [](const auto& one) {
+    return sidecar::equal_ignoring_case(one.first, "Content-Type") ||
+           sidecar::equal_ignoring_case(one.first, "Content-Encoding");
+  });
 }
 
 }  // namespace tenfold::gateway

@@ -17,7 +17,7 @@ using sidecar::HttpRequest;
 using sidecar::Query;
 using sidecar::Reply;
 
-constexpr std::string_view rpc_prefix = "/rpc/";
+constexpr std::string_view rpc_prefix = "/rpc/", docs_path = "/docs";
 
 Problem not_loaded() {
   return {503, "PGRST002", "the routes are not loaded yet", "repeat the request", {}, {{"Retry-After", "1"}}};
@@ -78,7 +78,9 @@ Handler::Handler(const sidecar::Services& services, HandlerOptions options)
     : services_(services),
       options_(std::move(options)),
       key_file_(options_.jwks),
-      rules_{{}, options_.audience, options_.anonymous_role} {}
+      rules_{{}, options_.audience, options_.anonymous_role} {
+  if (!options_.docs.empty()) docs_.emplace(options_.docs, options_.gzip_least);
+}
 
 sidecar::Task<HttpAnswer> Handler::handle(const HttpRequest& request) {
   const auto began = std::chrono::steady_clock::now();
@@ -98,7 +100,10 @@ sidecar::Task<HttpAnswer> Handler::answer(const HttpRequest& request, const Rout
   if (options_.serves_rpc && request.path.starts_with(rpc_prefix))
     co_return co_await answer_rpc(request, route);
   if (!request.path.starts_with(options_.prefix)) co_return answer_of(no_such_path());
-  Match match = catalog_->table().match(request.method, request.path.substr(options_.prefix.size()));
+  const std::string_view path = request.path.substr(options_.prefix.size());
+  if (docs_ && (path == docs_path || path.starts_with("/docs/")))
+    co_return answer_docs(request, path.substr(docs_path.size()));
+  Match match = catalog_->table().match(request.method, path);
   if (match.methods.empty()) co_return answer_of(no_such_path());
   if (request.method == "OPTIONS") co_return answer_options(request, match.methods);
   if (match.route == nullptr) co_return answer_of(wrong_method(match, request.method));
@@ -106,6 +111,16 @@ sidecar::Task<HttpAnswer> Handler::answer(const HttpRequest& request, const Rout
   auto call = prepare(request, *match.route, std::move(match.path_values), false);
   if (!call) co_return answer_of(call.problem());
   co_return co_await run(request, std::move(*call));
+}
+
+HttpAnswer Handler::answer_docs(const HttpRequest& request, std::string_view path) const {
+  const HttpAnswer* found = docs_->find(path, request.header("accept-encoding"));
+  if (found == nullptr) return answer_of(no_such_path());
+  const Match get{nullptr, {}, {"GET"}};
+  if (request.method == "OPTIONS") return answer_options(request, get.methods);
+  if (request.method != "GET" && request.method != "HEAD")
+    return answer_of(wrong_method(get, request.method));
+  return *found;
 }
 
 // The door for nginx: what PostgREST would do with the same request.

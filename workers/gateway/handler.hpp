@@ -8,6 +8,7 @@
 #include "sidecar/worker.hpp"
 #include "workers/gateway/call.hpp"
 #include "workers/gateway/catalog.hpp"
+#include "workers/gateway/docs.hpp"
 #include "workers/gateway/jwt.hpp"
 #include "workers/gateway/key_file.hpp"
 #include "workers/gateway/problem.hpp"
@@ -20,12 +21,15 @@ struct HandlerOptions {
   std::string statement_timeout;         // as Postgres reads it
   std::string jwks;                      // path of the file with the keys; empty: no token is taken
   std::string audience, anonymous_role;  // of JwtRules
+  std::string docs;                      // folder of Swagger UI; empty: no pages
+  size_t gzip_least = 0;                 // of the pages
   bool serves_rpc = false;               // also POST /rpc/NAME, for a proxy of ours
   bool logs_all = false;                 // else only answers from 500 on
 };
 
 class Handler {
  public:
+  // Throws what Docs throws.
   Handler(const sidecar::Services& services, HandlerOptions options);
 
   // Until the first catalogue is there, every request is answered by 503.
@@ -47,6 +51,7 @@ class Handler {
   };
 
   sidecar::Task<sidecar::HttpAnswer> answer(const sidecar::HttpRequest& request, const Route*& route);
+  sidecar::HttpAnswer answer_docs(const sidecar::HttpRequest& request, std::string_view path) const;
   sidecar::Task<sidecar::HttpAnswer> answer_rpc(const sidecar::HttpRequest& request, const Route*& route);
   Outcome<Call> prepare(const sidecar::HttpRequest& request, const Route& route, Form path_values,
                         bool is_rpc);
@@ -61,6 +66,7 @@ class Handler {
   HandlerOptions options_;
   KeyFile key_file_;
   JwtRules rules_;
+  std::optional<Docs> docs_;
   std::shared_ptr<Catalog> catalog_;
 };
 

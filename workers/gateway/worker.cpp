@@ -39,6 +39,8 @@ std::vector<SettingRow> settings() {
       {"gateway.rpc", Kind::flag, "off",
        "also serve POST /rpc/NAME as PostgREST does, for nginx; trusts X-Path-* and X-Query: listen inside "
        "only"},
+      {"gateway.docs", Kind::text, "",
+       "folder of the npm package swagger-ui-dist, for the pages below {prefix}/docs/; empty: none"},
       {"gateway.statement_timeout", Kind::duration, "30s", "of each statement in Postgres", 1, hour},
       {"gateway.cors_origins", Kind::text, "*", "origins of pages that may call: *, or a list with commas"},
       {"gateway.connections", Kind::number, "10000", "connections at once; more are closed", 1, 1'000'000},
@@ -81,6 +83,8 @@ HandlerOptions handler_options(const Settings& settings) {
   options.jwks = settings.text("gateway.jwks");
   options.audience = settings.text("gateway.jwt_audience");
   options.anonymous_role = settings.text("gateway.anonymous_role");
+  options.docs = settings.text("gateway.docs");
+  options.gzip_least = settings.size("gateway.gzip_least");
   options.serves_rpc = settings.flag("gateway.rpc");
   options.logs_all = settings.text("gateway.log_requests") == "all";
   return options;
