@@ -109,6 +109,9 @@ int Daemon::run() {
     }
     loop_.spawn("load " + running->name, load_worker(*running));
   }
+  uint64_t microseconds = 0;
+  if (sd_watchdog_enabled(0, &microseconds) > 0)
+    loop_.spawn("watchdog", feed_watchdog(std::chrono::microseconds(microseconds)));
   const int code = loop_.run();
   log_.info("stopped");
   return code;
@@ -119,6 +122,14 @@ Task<void> Daemon::load_worker(Running& running) {
   running.is_loaded = true;
   log_.info("ready", {{"worker", running.name}});
   announce_if_ready();
+}
+
+// Tells systemd twice within its time that the loop still turns.
+Task<void> Daemon::feed_watchdog(std::chrono::microseconds time) {
+  while (true) {
+    sd_notify(0, "WATCHDOG=1");
+    co_await sleep_for(time / 2);
+  }
 }
 
 void Daemon::announce_if_ready() {

@@ -1,6 +1,7 @@
 // The process: the loop, what workers share, the admin address, the beginning and the end.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <span>
 #include <string>
@@ -33,6 +34,7 @@ class Daemon {
   Task<void> load_worker(Running& running);
   Task<void> reload();
   Task<void> drain();
+  Task<void> feed_watchdog(std::chrono::microseconds time);
   Task<HttpAnswer> answer_admin(const HttpRequest& request);
   HttpAnswer readiness() const;
   size_t requests_under_way() const;
