@@ -3,7 +3,7 @@
 PG_CONFIG ?= $(shell dev/cluster bindir)/pg_config
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build install demo demo-stop check check-unit check-trixie fuzz lint clean
+.PHONY: help deps build daemon install demo demo-stop check check-unit check-trixie fuzz lint clean
 
 help: ## says what each target does
 	@sed -n 's/^\([a-z%-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -14,15 +14,20 @@ deps: ## installs the Debian packages that are missing (Debian 12 or 13; starts 
 build: ## builds the extension
 	@$(MAKE) --no-print-directory -C extension -j$$(nproc) PG_CONFIG=$(PG_CONFIG)
 
+daemon: ## builds the daemon `tenfold`: build/sidecar/sidecar/tenfold
+	@cmake -S . -B build/sidecar -G Ninja -DTENFOLD_SIDECAR=ON >/dev/null
+	@cmake --build build/sidecar --target tenfold
+
 install: build ## … and installs it into the Postgres of this machine
 	@dev/install $(PG_CONFIG)
 
 demo: ## from nothing to a running cluster with a million hotels, and some searches
 	@dev/deps build demo
-	@$(MAKE) --no-print-directory install
+	@$(MAKE) --no-print-directory install daemon
 	@dev/demo
 
 demo-stop: ## stops it; the data stays, `make demo` starts it again
+	@dev/daemon stop .run/demo
 	@dev/cluster stop .run/demo
 
 check: ## every test; the last line is `N passed, N failed`
@@ -38,12 +43,12 @@ check-trixie: ## every test on Debian 13 with Postgres 17, in a chroot (root)
 
 bench-%: ## measures one thing against its rivals: make bench-nearby
 	@dev/deps build bench
-	@$(MAKE) --no-print-directory install
+	@$(MAKE) --no-print-directory install daemon
 	@tests/bench/run $*
 
-fuzz: ## every fuzzer for FUZZ_SECONDS (600)
-	@dev/deps unit test
-	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} tests/run fuzz
+fuzz: ## every fuzzer for FUZZ_SECONDS (600), and requests to every route for as long
+	@dev/deps unit build test
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} tests/run fuzz extension fuzz_http
 
 lint: ## format, tidy, include wall, exported symbols, comments
 	@dev/deps unit build test
