@@ -25,6 +25,7 @@ struct HttpRequest {
   std::string_view body;
   std::string_view request_id;  // the client's X-Request-Id if it is well-formed, else a new one
   std::string_view trace_id;    // of the client's traceparent; empty if there is none
+  std::string_view peer;        // the address at the other end of the connection, without port
 
   // The first header of this (lower-case) name; empty if there is none.
   std::string_view header(std::string_view name) const {

@@ -183,6 +183,7 @@ HttpRequest HttpSession<Stream>::view_of(const Parser::value_type& message) {
   request_id_ = is_request_id(sent) ? std::string(sent) : new_request_id();
   request.request_id = request_id_;
   request.trace_id = trace_id_of(request.header("traceparent"));
+  request.peer = peer_;
   return request;
 }
 

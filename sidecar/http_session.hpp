@@ -21,7 +21,10 @@ template <class Stream>
 class HttpSession {
  public:
   HttpSession(HttpServer& server, Stream stream)
-      : server_(server), stream_(std::move(stream)), deadline_(stream_.get_executor()) {}
+      : server_(server), stream_(std::move(stream)), deadline_(stream_.get_executor()) {
+    beast::error_code ignored;
+    peer_ = beast::get_lowest_layer(stream_).socket().remote_endpoint(ignored).address().to_string();
+  }
 
   // Until either side closes.
   Task<void> run();
@@ -45,6 +48,7 @@ class HttpSession {
   Stream stream_;
   asio::steady_timer deadline_;  // of a request's arrival
   beast::flat_buffer buffer_;
+  std::string peer_;
   std::string names_;  // header names in lower case, seen by the request
   std::string request_id_;
 };

@@ -44,6 +44,9 @@ constexpr std::array rows{
     CodeRow{Code::invalid_token, "TF012", "invalid_token", 401,
             "the token is expired, revoked, used already, or not for us"},
     CodeRow{Code::unknown_account, "TF013", "unknown_account", 404, "no account has this email"},
+    CodeRow{Code::not_preloaded, "TF008", "not_preloaded", 503,
+            "shared memory is needed, and the library was not preloaded"},
+    CodeRow{Code::rate_limited, "TF030", "rate_limited", 429, "too many in too short a time"},
 };
 
 constexpr bool in_order() {

@@ -37,6 +37,8 @@ enum class Code {
   invalid_login,
   invalid_token,
   unknown_account,
+  not_preloaded,
+  rate_limited,
 };
 
 struct CodeRow {

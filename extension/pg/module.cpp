@@ -2,6 +2,7 @@
 #include "pg/module.hpp"
 
 #include "pg/settings.hpp"
+#include "pg/shmem.hpp"
 
 namespace {
 
@@ -21,5 +22,6 @@ void _PG_init(void);
 void _PG_init(void) {
   came_by_preload = process_shared_preload_libraries_in_progress;
   tenfold::pg::define_settings();
+  if (came_by_preload) tenfold::pg::SharedArea::install_hooks();
 }
 }

@@ -41,6 +41,9 @@ const IntRow ints[] = {
     {"tenfold.bcrypt_cost", &settings.bcrypt_cost, 10, 4, 16, 0, PGC_SUSET,
      "The binary logarithm of bcrypt's rounds for new passwords.",
      "Raise it as machines get faster: a login should take some 100 ms."},
+    {"tenfold.limiter_buckets", &settings.limiter_buckets, 131072, 1024, 67108864, 0, PGC_POSTMASTER,
+     "How many clients the rate limiter can tell apart at a time, at 8 bytes each.",
+     "Raise it when tenfold.stat_limiter counts evictions."},
 };
 
 const TextRow texts[] = {

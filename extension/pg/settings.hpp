@@ -10,6 +10,7 @@ struct Settings {
   int access_token_life;     // seconds
   int refresh_token_life;    // seconds, from the login on
   int bcrypt_cost;           // 2^cost rounds
+  int limiter_buckets;       // clients that the limiter can tell apart at a time
   const char* jwks_file;     // path of the keys that sign tokens; empty: none
   const char* jwt_audience;  // aud
   const char* jwt_issuer;    // iss

@@ -11,16 +11,20 @@ INSERT INTO tenfold.api_schema (module, name, schema) VALUES
     "refresh_token": {"type": "string", "description": "good for one use, at /token/refresh"},
     "role": {"enum": ["tenfold_user", "tenfold_merchant", "tenfold_operator"]}}}');
 
--- Runs before every function, in its transaction. Checks what the edge cannot: that the token is for us (PostgREST
--- lets one without aud pass), and that its session was not ended. A token without sid is a service's, signed by who has
+-- Runs before every function, in its transaction. Checks what the edge cannot: that the client does not ask too often,
+-- that the token is for us (PostgREST lets one without aud pass), and that its session was not ended. A token without sid is a service's, signed by who has
 -- the key. Its own cost is part of every request.
 CREATE OR REPLACE FUNCTION tenfold_api.pre_request() RETURNS void
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   claims jsonb := tenfold.request_claims() - 'role';
+  too_many text := tenfold._limit_request();
 BEGIN
+  IF too_many IS NOT NULL THEN
+    PERFORM tenfold._raise_limited(too_many);
+  END IF;
   IF claims IS NULL OR claims = '{}' THEN
     RETURN;
   END IF;
@@ -37,7 +41,7 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold_api.pre_request FROM PUBLIC;
 COMMENT ON FUNCTION tenfold_api.pre_request IS
-  'what gateway and PostgREST (db-pre-request) run before every function. Errors: TF012 (401) the token is not for us, or its session has ended';
+  'what gateway and PostgREST (db-pre-request) run before every function. Errors: TF030 (429) too many requests, TF012 (401) the token is not for us, or its session has ended';
 
 CREATE OR REPLACE FUNCTION tenfold_api.openapi() RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -86,6 +90,7 @@ DECLARE
   hint text;
 BEGIN
   PERFORM tenfold.check_body($1, 'POST', '/login');
+  PERFORM tenfold._limit_account($1 ->> 'email');
   RETURN tenfold._answer_tokens(tenfold.log_in($1 ->> 'email', $1 ->> 'password'));
 EXCEPTION WHEN OTHERS THEN
   GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;

@@ -33,9 +33,10 @@ LANGUAGE sql VOLATILE
 BEGIN ATOMIC
   SELECT set_config('response.status', status::text, true),
     set_config('response.headers',
-      (SELECT coalesce(jsonb_agg(jsonb_build_object(h.key, h.value)), '[]') FROM jsonb_each_text(headers) h)::text, true);
+      (coalesce(nullif(current_setting('response.headers', true), ''), '[]')::jsonb  -- the pre-request's stay
+       || (SELECT coalesce(jsonb_agg(jsonb_build_object(h.key, h.value)), '[]') FROM jsonb_each_text(headers) h))::text, true);
 END;
-COMMENT ON FUNCTION tenfold.respond IS 'sets the status and the headers {"Location": …, "ETag": …} of the answer';
+COMMENT ON FUNCTION tenfold.respond IS 'sets the status of the answer, and adds the headers {"Location": …, "ETag": …} to it';
 
 CREATE OR REPLACE FUNCTION tenfold.next_link(cursor text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE

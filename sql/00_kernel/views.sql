@@ -19,3 +19,7 @@ CREATE OR REPLACE VIEW tenfold.account_status AS
     ON s.account_id = a.account_id AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp()
   GROUP BY a.account_id;
 COMMENT ON VIEW tenfold.account_status IS 'the accounts, for operators: without anything that could log in';
+
+CREATE OR REPLACE VIEW tenfold.stat_limiter AS SELECT * FROM tenfold._limiter_counts();
+COMMENT ON VIEW tenfold.stat_limiter IS
+  'the rate limiter since the server started: buckets there are, buckets in use, requests allowed and refused, and buckets that were taken from a client because their set was full (then raise tenfold.limiter_buckets). Error: TF008 not preloaded';

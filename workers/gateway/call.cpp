@@ -111,7 +111,7 @@ std::string settings_sql(bool is_read_only) {
 const char catalog_sql[] = R"(
 SELECT jsonb_build_object(
   'method', r.method, 'path', r.path, 'shape', r.shape, 'parameters', r.parameters,
-  'success_status', r.success_status,
+  'success_status', r.success_status, 'rate_class', r.rate_class,
   'function', CASE WHEN p.oid IS NOT NULL THEN format('%I.%I', n.nspname, p.proname) END,
   'name', coalesce(p.proname, ''),
   'is_volatile', p.provolatile = 'v',

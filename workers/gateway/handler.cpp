@@ -205,7 +205,9 @@ std::vector<Argument> Handler::settings_of(const HttpRequest& request, const Cal
   arguments[1].value = call.claims.json;
   arguments[2].value = std::string(request.method);
   arguments[3].value = std::string(request.path);
-  arguments[4].value = call.is_rpc ? proxied_headers_json(request) : headers_json(request, path_values);
+  const Edge edge{client_address(request.peer, request.header("x-forwarded-for"), options_.trusted_proxies),
+                  call.route.rate_class};
+  arguments[4].value = call.is_rpc ? proxied_headers_json(request) : headers_json(request, path_values, edge);
   arguments[5].value = cookies_json(request.header("cookie"));
   arguments[6].value = options_.statement_timeout;
   return arguments;

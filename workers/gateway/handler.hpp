@@ -8,6 +8,7 @@
 #include "sidecar/worker.hpp"
 #include "workers/gateway/call.hpp"
 #include "workers/gateway/catalog.hpp"
+#include "workers/gateway/client_address.hpp"
 #include "workers/gateway/docs.hpp"
 #include "workers/gateway/jwt.hpp"
 #include "workers/gateway/key_file.hpp"
@@ -21,6 +22,7 @@ struct HandlerOptions {
   std::string statement_timeout;         // as Postgres reads it
   std::string jwks;                      // path of the file with the keys; empty: no token is taken
   std::string audience, anonymous_role;  // of JwtRules
+  std::vector<Network> trusted_proxies;  // whose X-Forwarded-For is believed
   std::string docs;                      // folder of Swagger UI; empty: no pages
   size_t gzip_least = 0;                 // of the pages
   bool serves_rpc = false;               // also POST /rpc/NAME, for a proxy of ours

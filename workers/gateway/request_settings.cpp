@@ -14,13 +14,15 @@ using sidecar::append_json_string;
 using sidecar::HttpHeader;
 
 constexpr std::string_view path_header = "x-path-", query_header = "x-query";
+constexpr std::string_view client_header = "x-real-ip", class_header = "x-rate-class";
 
 bool is_always_ours(std::string_view name) {
   return name == "cookie" || name == "x-request-id";
 }
 
 bool is_ours(std::string_view name) {
-  return is_always_ours(name) || name == query_header || name.starts_with(path_header);
+  return is_always_ours(name) || name == query_header || name == client_header || name == class_header ||
+         name.starts_with(path_header);
 }
 
 void append_member(std::string& out, std::string_view name, std::string_view value) {
@@ -67,12 +69,14 @@ void append_headers(std::string& out, const std::vector<HttpHeader>& headers,
 
 }  // namespace
 
-std::string headers_json(const sidecar::HttpRequest& request, const Form& path_values) {
+std::string headers_json(const sidecar::HttpRequest& request, const Form& path_values, const Edge& edge) {
   std::string out = "{";
   out.reserve(512);
   append_headers(out, request.headers, is_ours);
   for (const auto& [name, value] : path_values) append_member(out, header_of(name), value);
   if (!request.query.empty()) append_member(out, query_header, request.query);
+  append_member(out, client_header, edge.client);
+  append_member(out, class_header, edge.rate_class);
   append_member(out, "x-request-id", request.request_id);
   return out + '}';
 }

@@ -14,11 +14,17 @@
 
 namespace tenfold::gateway {
 
+// What the edge alone knows, and so writes itself: whatever a client sends by these names is dropped.
+struct Edge {
+  std::string_view client;      // x-real-ip: whom the rate limiter counts
+  std::string_view rate_class;  // x-rate-class: the route's
+};
+
 // request.headers: one JSON object of lower-case names, without cookie; the values of equal names are joined
 // by commas. Path values become x-path-NAME (underscores become dashes), the query string as it was sent
 // becomes x-query where it is not empty, and what the client sends by such a name is dropped. x-request-id is
 // the id under which the request is logged.
-std::string headers_json(const sidecar::HttpRequest& request, const Form& path_values);
+std::string headers_json(const sidecar::HttpRequest& request, const Form& path_values, const Edge& edge);
 
 // The same for a request that came by a proxy of ours, which has written x-path-* and x-query itself.
 std::string proxied_headers_json(const sidecar::HttpRequest& request);

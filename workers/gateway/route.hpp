@@ -50,6 +50,7 @@ struct Route {
   bool returns_bytes = false;  // of Returns::media: bytea
   std::string media_type;      // of Returns::media
   int success_status = 200;
+  std::string rate_class;
   std::vector<Parameter> parameters;  // at most 32: call_sql() takes a bit for each
   std::vector<std::string> segments;  // of the path; ":id" is a parameter
 };

@@ -39,6 +39,8 @@ std::vector<SettingRow> settings() {
       {"gateway.rpc", Kind::flag, "off",
        "also serve POST /rpc/NAME as PostgREST does, for nginx; trusts X-Path-* and X-Query: listen inside "
        "only"},
+      {"gateway.trusted_proxies", Kind::text, "",
+       "networks of proxies whose X-Forwarded-For is believed: 10.0.0.0/8, ::1; empty: nobody's"},
       {"gateway.docs", Kind::text, "",
        "folder of the npm package swagger-ui-dist, for the pages below {prefix}/docs/; empty: none"},
       {"gateway.statement_timeout", Kind::duration, "30s", "of each statement in Postgres", 1, hour},
@@ -75,6 +77,14 @@ sidecar::HttpServerOptions server_options(const Settings& settings) {
   return options;
 }
 
+std::vector<Network> read_networks(const std::string& list) {
+  auto networks = parse_networks(list);
+  if (!networks)
+    throw std::runtime_error("gateway.trusted_proxies: " + networks.error().message + "; " +
+                             networks.error().hint);
+  return *networks;
+}
+
 HandlerOptions handler_options(const Settings& settings) {
   HandlerOptions options;
   options.prefix = settings.text("gateway.prefix");
@@ -83,6 +93,7 @@ HandlerOptions handler_options(const Settings& settings) {
   options.jwks = settings.text("gateway.jwks");
   options.audience = settings.text("gateway.jwt_audience");
   options.anonymous_role = settings.text("gateway.anonymous_role");
+  options.trusted_proxies = read_networks(settings.text("gateway.trusted_proxies"));
   options.docs = settings.text("gateway.docs");
   options.gzip_least = settings.size("gateway.gzip_least");
   options.serves_rpc = settings.flag("gateway.rpc");

@@ -45,11 +45,20 @@ TEST(request_settings, headers) {
   request.headers = {{"host", "h"},           {"a", "1"}, {"cookie", "c"}, {"a", "2"}, {"x-path-id", "evil"},
                      {"x-request-id", "evil"}};
   request.request_id = "r";
-  EXPECT_EQ(json::parse(headers_json(request, {{"hotel_id", "7"}})),
-            (json{{"host", "h"}, {"a", "1, 2"}, {"x-path-hotel-id", "7"}, {"x-request-id", "r"}}));
+  EXPECT_EQ(json::parse(headers_json(request, {{"hotel_id", "7"}}, {"1.2.3.4", "login"})),
+            (json{{"host", "h"},
+                  {"a", "1, 2"},
+                  {"x-path-hotel-id", "7"},
+                  {"x-real-ip", "1.2.3.4"},
+                  {"x-rate-class", "login"},
+                  {"x-request-id", "r"}}));
   request.query = "b=%41";
-  EXPECT_EQ(json::parse(headers_json(request, {})),
-            (json{{"host", "h"}, {"a", "1, 2"}, {"x-query", "b=%41"}, {"x-request-id", "r"}}));
+  EXPECT_EQ(json::parse(headers_json(request, {}, {})), (json{{"host", "h"},
+                                                              {"a", "1, 2"},
+                                                              {"x-query", "b=%41"},
+                                                              {"x-real-ip", ""},
+                                                              {"x-rate-class", ""},
+                                                              {"x-request-id", "r"}}));
   request.headers.push_back({"x-query", "from a proxy"});
   EXPECT_EQ(json::parse(proxied_headers_json(request)), (json{{"host", "h"},
                                                               {"a", "1, 2"},

@@ -1,0 +1,29 @@
+#include "kernel/client.hpp"
+
+#include <gtest/gtest.h>
+
+namespace tenfold {
+namespace {
+
+TEST(client, what_the_edge_wrote) {
+  const std::string_view headers =
+      R"({"user-agent":"\"x-real-ip\":\"9.9.9.9\"","x-real-ip":"1.2.3.4", "accept": "x-real-ip"})";
+  EXPECT_EQ(edge_header(headers, "x-real-ip"), "1.2.3.4");
+  EXPECT_EQ(edge_header(headers, "accept"), "x-real-ip");
+  EXPECT_EQ(edge_header(headers, "user-agent"), "");
+  EXPECT_EQ(edge_header(headers, "x-rate-class"), "");
+  for (const char* odd : {"", "{}", R"({"a":)", R"({"a":5})", R"({"a":")", R"({"a": )"})
+    EXPECT_EQ(edge_header(odd, "a"), "") << odd;
+}
+
+TEST(client, who_counts_as_one) {
+  EXPECT_EQ(client_key("1.2.3.4"), client_key("::ffff:1.2.3.4"));
+  EXPECT_NE(client_key("1.2.3.4"), client_key("1.2.3.5"));
+  EXPECT_EQ(client_key("2001:db8:1:2::1"), client_key("2001:db8:1:2:ffff::"));
+  EXPECT_NE(client_key("2001:db8:1:2::1"), client_key("2001:db8:1:3::1"));
+  EXPECT_EQ(client_key("unix:"), "unix:");
+  EXPECT_EQ(client_key(""), "");
+}
+
+}  // namespace
+}  // namespace tenfold
