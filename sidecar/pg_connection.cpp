@@ -54,6 +54,8 @@ Connection::Connection(asio::any_io_executor executor, const Log& log)
     : executor_(std::move(executor)), log_(log), socket_(executor_) {}
 
 Connection::~Connection() {
+  // Each that waits holds its connection: only the end of the loop comes here, where nobody can be woken.
+  waiting_.clear();
   close();
   if (connection_ != nullptr) PQfinish(connection_);
 }
