@@ -123,7 +123,9 @@ TF_FUNCTION(tf_hotel_nearby) {
 
 TF_FUNCTION(tf_hotel_nearby_json) {
   using namespace tenfold;
-  return pg::datum(hotel::to_json(hotel::find(hotel::read_search(args))));
+  const std::vector<hotel::Place> places = hotel::find(hotel::read_search(args));
+  return pg::text_datum(hotel::most_json_bytes(places.size()),
+                        [&](char* out) { return hotel::write_json(places, out); });
 }
 
 // A search's filter, checked once, for queries that test rows themselves.

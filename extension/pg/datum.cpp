@@ -27,6 +27,10 @@ Datum datum(std::string_view v) {
       [&] { return PointerGetDatum(cstring_to_text_with_len(v.data(), static_cast<int>(v.size()))); });
 }
 
+varlena* new_text(size_t most_bytes) {
+  return call([&] { return static_cast<varlena*>(palloc(VARHDRSZ + most_bytes)); });
+}
+
 Datum datum(std::span<const std::string> list) {
   std::vector<Datum> items;
   items.reserve(list.size());

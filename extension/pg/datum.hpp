@@ -30,6 +30,17 @@ inline Datum datum(const std::string& v) {
   return datum(std::string_view(v));
 }
 
+// Memory for a text of at most so many bytes; fill() writes them there and gives the end.
+varlena* new_text(size_t most_bytes);
+
+template <class Fill>
+Datum text_datum(size_t most_bytes, Fill fill) {
+  varlena* text = new_text(most_bytes);
+  const char* end = fill(VARDATA(text));
+  SET_VARSIZE(text, end - reinterpret_cast<char*>(text));
+  return PointerGetDatum(text);
+}
+
 // A value with SQL's NULL beside it.
 template <class T>
 NullableDatum nullable(const T& v) {
