@@ -9,8 +9,10 @@ extern "C" {
 #include <commands/defrem.h>
 #include <storage/predicate.h>
 #include <utils/acl.h>
+#include <utils/inval.h>
 #include <utils/lsyscache.h>
 #include <utils/rls.h>
+#include <utils/syscache.h>
 }
 
 namespace tenfold::hotel {
@@ -27,6 +29,32 @@ Oid find_relation(const char* name) {
     ereport(ERROR, errcode(ERRCODE_UNDEFINED_TABLE),
             errmsg("relation \"%s.%s\" does not exist", schema_name, name),
             errhint("SELECT tenfold.install('hotel');"));
+  return found;
+}
+
+struct Oids {
+  Oid table = InvalidOid, index = InvalidOid;
+};
+
+// The two names' last answer, kept until anything in pg_class or pg_namespace changes: the same messages that
+// empty the server's own cache of names, which takes 2,000 instructions to ask.
+Oids known_oids;
+uint64_t changes = 0;
+
+void forget(Datum, int, uint32) {
+  known_oids = {};
+  changes++;
+}
+
+Oids find_relations() {
+  if (OidIsValid(known_oids.table)) return known_oids;
+  static bool watching = false;
+  if (!std::exchange(watching, true))
+    for (int cache : {RELOID, NAMESPACEOID}) CacheRegisterSyscacheCallback(cache, forget, 0);
+  // A change may be heard of while we look: then this answer serves once.
+  const uint64_t before = changes;
+  const Oids found{find_relation(table_name), find_relation(index_name)};
+  if (before == changes) known_oids = found;
   return found;
 }
 
@@ -58,9 +86,10 @@ void check_shape(Relation index) {
 
 PlaceIndex::PlaceIndex() {
   pg::call([this] {
-    heap_ = table_open(find_relation(table_name), AccessShareLock);
+    const Oids oids = find_relations();
+    heap_ = table_open(oids.table, AccessShareLock);
     check_rights(RelationGetRelid(heap_));
-    Relation index = index_open(find_relation(index_name), AccessShareLock);
+    Relation index = index_open(oids.index, AccessShareLock);
     check_shape(index);
     // We read ranges that we do not report to the index's own predicate locks: take the coarsest one.
     PredicateLockRelation(heap_, GetActiveSnapshot());

@@ -1,6 +1,19 @@
 #include "pg/btree.hpp"
 
 namespace tenfold::pg {
+namespace {
+
+// Where this backend last met each block, of whatever index: only a hint, tried before the server's own
+// table. Two blocks of one place in it take turns.
+std::array<Buffer, 16384> last_seen;
+
+Buffer pin(Relation index, BlockNumber block) {
+  Buffer& seen = last_seen[block % last_seen.size()];
+  if (!BufferIsValid(seen) || !pin_recent(index, MAIN_FORKNUM, block, seen)) seen = ReadBuffer(index, block);
+  return seen;
+}
+
+}  // namespace
 
 int BTreePage::first_at_least(int64 bound) const {
   int low = first(), high = last() + 1;
@@ -38,7 +51,7 @@ BlockNumber BTreePage::child_for(int64 bound) const {
 
 void PinnedPage::take(Relation index, BlockNumber block) {
   release();
-  buffer = ReadBuffer(index, block);
+  buffer = pin(index, block);
   lock();
   _bt_checkpage(index, buffer);
 }
@@ -62,7 +75,7 @@ void PinnedPage::release() {
 
 BTreePage BTree::leaf_of(int64 bound) {
   return call([&] {
-    if (lock_if_good(leaf_, bound)) return leaf_.page();
+    if (lock_if_good(leaf_, bound)) return leaf();
     leaf_.release();
     if (!lock_if_good(parent_, bound) && !lock_root(bound)) return BTreePage();
     // Down, with one page locked at a time.
@@ -73,11 +86,11 @@ BTreePage BTree::leaf_of(int64 bound) {
       PinnedPage& next = is_last ? leaf_ : parent_;
       next.take(index_, child);
       go_right_for(next, bound);
-      if (is_last) return leaf_.page();
+      if (is_last) return leaf();
     }
     // The root is a leaf.
     std::swap(leaf_, parent_);
-    return leaf_.page();
+    return leaf();
   });
 }
 
@@ -85,7 +98,7 @@ BTreePage BTree::leaf_at(BlockNumber block) {
   return call([&] {
     leaf_.take(index_, block);
     while (leaf_.page().is_ignored()) leaf_.take(index_, leaf_.page().right());
-    return leaf_.page();
+    return leaf();
   });
 }
 
@@ -101,12 +114,24 @@ bool BTree::lock_if_good(PinnedPage& held, int64 bound) {
 }
 
 bool BTree::lock_root(int64 bound) {
-  parent_.release();
-  parent_ = {btree_root(index_, heap_), true};
-  if (!parent_.valid()) return parent_.locked = false;
+  if (!lock_known_root()) {
+    parent_.release();
+    parent_ = {btree_root(index_, heap_), true};
+    if (!parent_.valid()) return parent_.locked = false;
+  }
   refuse_old_snapshot(index_, BufferGetPage(parent_.buffer));
   go_right_for(parent_, bound);
   return true;
+}
+
+// The root that the index's cached copy of the meta page names, if it still is one: what _bt_getroot does,
+// but with our hints.
+bool BTree::lock_known_root() {
+  const auto* meta = static_cast<const BTMetaPageData*>(index_->rd_amcache);
+  if (!meta) return false;
+  const uint32 level = meta->btm_fastlevel;
+  parent_.take(index_, meta->btm_fastroot);
+  return parent_.page().is_whole_level(level);
 }
 
 // A page may have been split, or emptied and merged to the right, since the link to it was read.

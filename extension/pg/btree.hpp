@@ -18,7 +18,7 @@ namespace tenfold::pg {
 class BTreePage {
  public:
   BTreePage() = default;
-  explicit BTreePage(Page page) : page_(page) {}
+  explicit BTreePage(Page page, bool trusts_hints = false) : page_(page), trusts_hints_(trusts_hints) {}
 
   explicit operator bool() const { return page_ != nullptr; }
 
@@ -31,8 +31,8 @@ class BTreePage {
   // The tuple, or null where a scan has found the row dead.
   IndexTuple tuple(int position) const {
     const ItemId item = PageGetItemId(page_, position);
-    return ItemIdIsDead(item) && !recovery_ ? nullptr
-                                            : reinterpret_cast<IndexTuple>(PageGetItem(page_, item));
+    return ItemIdIsDead(item) && trusts_hints_ ? nullptr
+                                               : reinterpret_cast<IndexTuple>(PageGetItem(page_, item));
   }
 
   // Whether no item with a key <= bound stands on a page further right.
@@ -44,6 +44,10 @@ class BTreePage {
   bool is_ignored() const { return P_IGNORE(opaque()); }
   bool is_leaf() const { return P_ISLEAF(opaque()); }
   bool is_lowest_inner() const { return opaque()->btpo_level == 1; }
+  // Whether it is the only page of its level, and alive.
+  bool is_whole_level(uint32 level) const {
+    return !is_ignored() && opaque()->btpo_level == level && P_LEFTMOST(opaque()) && P_RIGHTMOST(opaque());
+  }
   BlockNumber right() const { return opaque()->btpo_next; }
   // On an inner page: the child to search for the first item with key >= bound.
   BlockNumber child_for(int64 bound) const;
@@ -58,8 +62,7 @@ class BTreePage {
   }
 
   Page page_ = nullptr;
-  // A standby must not trust the hints of its primary's scans.
-  bool recovery_ = TransactionStartedDuringRecovery();
+  bool trusts_hints_ = false;
 };
 
 // A row's place in the heap as one number, and back.
@@ -105,10 +108,14 @@ class BTree {
  private:
   bool lock_if_good(PinnedPage& held, int64 bound);
   bool lock_root(int64 bound);
+  bool lock_known_root();
   void go_right_for(PinnedPage& held, int64 bound);
+  BTreePage leaf() const { return BTreePage(BufferGetPage(leaf_.buffer), trusts_hints_); }
 
   Relation heap_ = nullptr;
   Relation index_ = nullptr;
+  // A standby must not trust the hints of its primary's scans.
+  bool trusts_hints_ = !TransactionStartedDuringRecovery();
   // The ranges of a disc are near each other: the leaf of the one before, or at least its parent, often
   // serves again.
   PinnedPage leaf_, parent_;

@@ -2,6 +2,7 @@
 // headers.
 #pragma once
 
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <memory>

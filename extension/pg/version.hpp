@@ -28,4 +28,14 @@ inline void refuse_old_snapshot([[maybe_unused]] Relation rel, [[maybe_unused]] 
 #endif
 }
 
+// Pins a block that was in a buffer not long ago, if it still is: some 120 instructions where the search in
+// the shared table of buffers takes 650 and three cache misses.
+inline bool pin_recent(Relation rel, ForkNumber fork, BlockNumber block, Buffer recent) {
+#if PG_VERSION_NUM >= 160000
+  return ReadRecentBuffer(rel->rd_locator, fork, block, recent);
+#else
+  return ReadRecentBuffer(rel->rd_node, fork, block, recent);
+#endif
+}
+
 }  // namespace tenfold::pg
