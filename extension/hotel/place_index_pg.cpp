@@ -3,7 +3,6 @@
 extern "C" {
 #include <access/table.h>
 #include <access/tableam.h>
-#include <access/visibilitymap.h>
 #include <catalog/namespace.h>
 #include <catalog/pg_am_d.h>
 #include <commands/defrem.h>
@@ -94,13 +93,14 @@ PlaceIndex::PlaceIndex() {
     // We read ranges that we do not report to the index's own predicate locks: take the coarsest one.
     PredicateLockRelation(heap_, GetActiveSnapshot());
     tree_ = pg::BTree(heap_, index);
+    map_ = pg::VisibilityMap(heap_);
   });
 }
 
 void PlaceIndex::close() {
   pg::call([this] {
     tree_.close();
-    if (BufferIsValid(map_)) ReleaseBuffer(map_);
+    map_.close();
     index_close(tree_.index(), AccessShareLock);
     table_close(heap_, AccessShareLock);
   });
@@ -108,12 +108,8 @@ void PlaceIndex::close() {
 
 void PlaceIndex::settle(std::vector<Candidate>& out, size_t known) {
   tree_.unlock();
-  if (known == out.size()) return;
-  const std::span fresh(out.data() + known, out.size() - known);
-  pg::call([&] {
-    for (Candidate& c : fresh)
-      c.settled = VM_ALL_VISIBLE(heap_, static_cast<BlockNumber>(c.row >> 16), &map_);
-  });
+  for (Candidate& c : std::span(out).subspan(known))
+    c.settled = map_.is_all_visible(static_cast<BlockNumber>(c.row >> 16));
 }
 
 bool PlaceIndex::is_live(const Candidate& c) {

@@ -12,6 +12,7 @@
 #include "hotel/nearby.hpp"
 
 #include "pg/btree.hpp"
+#include "pg/visibility_map.hpp"
 
 namespace tenfold::hotel {
 
@@ -79,7 +80,7 @@ class PlaceIndex {
 
   Relation heap_;
   pg::BTree tree_;
-  Buffer map_ = InvalidBuffer;
+  pg::VisibilityMap map_;
 };
 
 }  // namespace tenfold::hotel
