@@ -44,10 +44,14 @@ struct Filter {
   int min_rating_hundredths = 0;
   uint32_t prices = ~0U;  // bit r: price range r is welcome
 
+  bool passes_all() const {
+    return !amenities && min_stars <= 0 && min_rating_hundredths <= 0 && prices == ~0U;
+  }
+
   bool passes(int64_t offered, int32_t packed) const {
     const Attributes a = unpack(packed);
-    return (offered & amenities) == amenities && a.stars >= min_stars &&
-           a.rating_hundredths >= min_rating_hundredths && (prices >> a.price_range & 1);
+    return ((offered & amenities) == amenities) & (a.stars >= min_stars) &
+           (a.rating_hundredths >= min_rating_hundredths) & (prices >> a.price_range & 1);
   }
 };
 

@@ -16,9 +16,12 @@
 #include "kernel/wall.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "geo/cover.hpp"
@@ -44,6 +47,35 @@ struct Candidate {
   int32_t attributes;
   bool settled;  // known to be visible; else the row must be looked at
   uint64_t row;  // where the row is, in the source's own terms
+};
+
+// Entries as a source hands them over, so that their distances are estimated together.
+class Batch {
+ public:
+  static constexpr size_t most = 64;
+
+  size_t size() const { return size_; }
+  bool is_full() const { return size_ == most; }
+  const Entry& operator[](size_t i) const { return *entries_[i]; }
+  // The entry must stay where it is until the batch is done with.
+  void add(const Entry& e) {
+    keys_[size_] = e.key;
+    entries_[size_++] = &e;
+  }
+  void clear() { size_ = 0; }
+
+  // The estimates of all, in the memory given.
+  using Estimates = std::array<double, most>;
+  void estimate(const geo::Ruler& ruler, Estimates& out) {
+    size_t end = size_;
+    while (end % 4) keys_[end++] = 0;
+    ruler.rough_m({keys_.data(), end}, {out.data(), end});
+  }
+
+ private:
+  size_t size_ = 0;
+  std::array<int64_t, most> keys_;
+  std::array<const Entry*, most> entries_;
 };
 
 struct Place {
@@ -97,17 +129,62 @@ struct Search {
   std::optional<Cursor> after;
 };
 
+// The estimated distances of what a probe has met.
+class Distances {
+ public:
+  size_t size() const { return size_; }
+  void append_if(bool wanted, double distance) {
+    held_[size_] = distance;
+    size_ += wanted;
+  }
+  // Not less than the k-th smallest, and hardly more: between the ends by halves, which counts without jumps
+  // where a selection guesses wrong at every second comparison.
+  double bound_of(size_t k);
+
+ private:
+  std::array<double, Batch::most + 4> held_;
+  size_t size_ = 0;
+};
+
+// The numbers of candidates by estimate. It orders 64-bit ranks: above, the upper half of the estimate's
+// bits, which compares as the estimate does and is never above it (by a millionth below); below, the number.
+class NearestFirst {
+ public:
+  void start(std::span<const Candidate> candidates);
+
+  bool is_done() const { return at_ == ranks_.size(); }
+  // At most the estimate of each that was not taken yet.
+  double least_rough() const { return std::bit_cast<double>(front() & upper_half); }
+  size_t take();
+
+ private:
+  static constexpr uint64_t upper_half = 0xffffffff00000000;
+  // So few are sorted at once, by counting for each how many are smaller. Of more, a heap gives what is
+  // asked.
+  static constexpr size_t most_counted = 64;
+
+  uint64_t front() const { return ranks_[is_heap_ ? 0 : at_]; }
+  void sort_all();
+
+  std::vector<uint64_t> ranks_;
+  size_t at_ = 0;
+  bool is_heap_ = false;
+};
+
 // A Source reads index entries in key order:
-//   source.around(key, accept, out)    some entries on either side of the key
-//   source.in_range(range, accept, out)   every entry of the range
-// pass each entry to accept(const Entry&), which gives its rough distance or nothing, and append what was
-// accepted;
-//   source.is_live(candidate)   whether the row of an unsettled candidate is visible
+//   source.around(key, visit)          passes a Batch of entries from either side of the key to visit
+//   source.in_range(range, visit, out) passes every entry of the range, in batches, to visit, which appends
+//                                      candidates to out; the source then says which of them are settled
+//   source.row_of(entry)               where the row of an entry it has just passed is
+//   source.is_live(candidate)          whether the row of an unsettled candidate is visible
 template <class Source>
 class NearbySearch {
  public:
   NearbySearch(const Search& search, Source& source)
-      : search_(search), source_(source), ruler_(search.origin, std::min(search.radius_m, sharp_reach_m)) {}
+      : search_(search),
+        takes_all_(search.filter.passes_all() && !search.area),
+        source_(source),
+        ruler_(search.origin, std::min(search.radius_m, sharp_reach_m)) {}
 
   std::vector<Place> run() {
     for (double reach = first_reach();; reach *= 2) {
@@ -130,20 +207,21 @@ class NearbySearch {
 
   // A disc that probably holds `limit` matches, from the neighbours in key order.
   double first_reach() {
-    std::vector<double> matches =
-        probe([this](const Entry& e, double rough) { return is_wanted(e) && is_after(rough); });
-    return matches.size() >= search_.limit ? from_probe(kth(matches, search_.limit))
+    const double least_m = search_.after ? least_rough(search_.after->distance_m) : 0;
+    Distances matches =
+        probe([&](const Entry& e, double rough) { return is_wanted(e) & (rough >= least_m); });
+    return matches.size() >= search_.limit ? from_probe(matches.bound_of(search_.limit))
                                            : from_density(matches.size());
   }
 
   // The estimated distances of the neighbours that `counts`.
   template <class Counts>
-  std::vector<double> probe(Counts counts) {
-    std::vector<double> distances;
-    distances.reserve(64);
-    source_.around(geo::key_of(geo::cell_of(search_.origin)), [&](const Entry& e) {
-      const double rough = ruler_.rough_m(geo::cell_of_key(e.key));
-      if (counts(e, rough)) distances.push_back(rough);
+  Distances probe(Counts counts) {
+    Distances distances;
+    source_.around(geo::key_of(geo::cell_of(search_.origin)), [&](Batch& batch) {
+      Batch::Estimates rough;
+      batch.estimate(ruler_, rough);
+      for (size_t i = 0; i < batch.size(); i++) distances.append_if(counts(batch[i], rough[i]), rough[i]);
     });
     return distances;
   }
@@ -157,56 +235,72 @@ class NearbySearch {
   // Too few matches nearby: how near half of the neighbours lie, and what share of them matches, tells how
   // far to go.
   double from_density(size_t matches) {
-    std::vector<double> all = probe([](const Entry&, double) { return true; });
-    if (all.empty()) return search_.radius_m;
+    Distances all = probe([](const Entry&, double) { return true; });
+    if (!all.size()) return search_.radius_m;
     const double share = (matches + 0.5) / (all.size() + 1.0);
     const double wanted = search_.limit / share;
-    const double half = std::max(kth(all, (all.size() + 1) / 2), 1.0);
+    const double half = std::max(all.bound_of((all.size() + 1) / 2), 1.0);
     const double reach = half * std::sqrt(1.2 * wanted / (all.size() / 2.0));
     return std::max(reach, search_.after ? search_.after->distance_m * 1.1 : 0);
   }
 
-  static double kth(std::vector<double>& values, size_t k) {
-    std::nth_element(values.begin(), values.begin() + (k - 1), values.end());
-    return values[k - 1];
-  }
-
   bool is_wanted(const Entry& e) const {
-    return search_.filter.passes(e.amenities, e.attributes) &&
-           (!search_.area || search_.area->contains(geo::cell_of_key(e.key)));
+    return takes_all_ || (search_.filter.passes(e.amenities, e.attributes) &&
+                          (!search_.area || search_.area->contains(geo::cell_of_key(e.key))));
   }
 
-  // Whether a place at this estimate may come after the cursor.
-  bool is_after(double rough) const {
-    return !search_.after || rough * (1 + 2 * ruler_.slack()) + 1e-3 >= search_.after->distance_m;
-  }
+  // No place at this distance, or beyond, has a smaller estimate.
+  double least_rough(double distance) const { return (distance - 1e-3) / (1 + 2 * ruler_.slack()); }
 
   void gather(double reach) {
     candidates_.clear();
     candidates_.reserve(typical_candidates);
     ruler_ = geo::Ruler(search_.origin, reach);
     const double limit_m = reach * (1 + 2 * ruler_.slack()) + 1e-3;
-    auto accept = [&](const Entry& e) -> std::optional<double> {
-      if (!is_wanted(e)) return std::nullopt;
-      const double rough = ruler_.rough_m(geo::cell_of_key(e.key));
-      if (rough > limit_m || !is_after(rough)) return std::nullopt;
-      return rough;
-    };
+    const double least_m = search_.after ? least_rough(search_.after->distance_m) : 0;
+    auto visit = [&](Batch& batch) { choose(batch, least_m, limit_m); };
     for (geo::KeyRange range : geo::cover_disc(search_.origin, reach))
-      source_.in_range(range, accept, candidates_);
+      source_.in_range(range, visit, candidates_);
+  }
+
+  // Of the entries read some 40 % are near enough, in an order that no processor foresees: so they are picked
+  // without a jump, by writing the number of each and counting it or not.
+  void choose(Batch& batch, double least_m, double limit_m) {
+    Batch::Estimates rough;
+    batch.estimate(ruler_, rough);
+    std::array<uint8_t, Batch::most> chosen;
+    size_t count = 0;
+    const auto pick = [&](auto wanted) {
+      for (size_t i = 0; i < batch.size(); i++) {
+        chosen[count] = static_cast<uint8_t>(i);
+        count += (rough[i] <= limit_m) & (rough[i] >= least_m) & wanted(batch[i]);
+      }
+    };
+    if (takes_all_)
+      pick([](const Entry&) { return true; });
+    else
+      pick([&](const Entry& e) { return is_wanted(e); });
+    for (size_t k = 0; k < count; k++) {
+      const Entry& e = batch[chosen[k]];
+      candidates_.push_back({rough[chosen[k]], e.key, e.hotel_id, e.attributes, false, source_.row_of(e)});
+    }
   }
 
   // Measures candidates, nearest first by estimate, until the next one cannot be among the first `limit`.
   void settle(double reach) {
     found_.clear();
-    auto farther = [](const Candidate& a, const Candidate& b) { return a.rough_m > b.rough_m; };
-    std::make_heap(candidates_.begin(), candidates_.end(), farther);
-    for (auto end = candidates_.end(); end != candidates_.begin(); --end) {
-      if (is_decided(candidates_.front().rough_m)) return;
-      std::pop_heap(candidates_.begin(), end, farther);
-      consider(*(end - 1), reach);
+    found_.reserve(std::min(search_.limit, typical_candidates));
+    order_.start(candidates_);
+    while (!order_.is_done() && !is_decided(order_.least_rough())) {
+      const Candidate& a = candidates_[order_.take()];
+      const Candidate& b = order_.is_done() ? a : candidates_[order_.take()];
+      const geo::Pair distances = ruler_.distances_m(point_of(a), point_of(b));
+      consider(a, distances[0], reach);
+      if (&a != &b) consider(b, distances[1], reach);
     }
   }
+
+  static geo::Point point_of(const Candidate& c) { return geo::point_of(geo::cell_of_key(c.key)); }
 
   // Whether no place of this estimate, or a larger one, can still enter the answer.
   bool is_decided(double rough) const {
@@ -214,13 +308,15 @@ class NearbySearch {
     return rough * (1 - 2 * ruler_.slack()) - 1e-3 > found_[search_.limit - 1].distance_m;
   }
 
-  void consider(const Candidate& c, double reach) {
-    const double distance = ruler_.distance_m(geo::point_of(geo::cell_of_key(c.key)));
+  void consider(const Candidate& c, double distance, double reach) {
     const Place place{distance, c.hotel_id, c.key, c.attributes};
     if (distance > reach || !comes_after(place)) return;
     if (!c.settled && !source_.is_live(c)) return;
     // Estimates come almost in order, so this is an append, or nearly.
-    found_.insert(std::upper_bound(found_.begin(), found_.end(), place), place);
+    if (found_.empty() || found_.back() < place)
+      found_.push_back(place);
+    else
+      found_.insert(std::upper_bound(found_.begin(), found_.end(), place), place);
   }
 
   bool comes_after(const Place& place) const {
@@ -228,9 +324,11 @@ class NearbySearch {
   }
 
   const Search search_;
+  const bool takes_all_;  // no filter, no area
   Source& source_;
   geo::Ruler ruler_;
   std::vector<Candidate> candidates_;
+  NearestFirst order_;
   std::vector<Place> found_;
 };
 

@@ -106,10 +106,9 @@ void PlaceIndex::close() {
   });
 }
 
-void PlaceIndex::settle(std::vector<Candidate>& out, size_t known) {
+void PlaceIndex::settle(std::span<Candidate> fresh) {
   tree_.unlock();
-  for (Candidate& c : std::span(out).subspan(known))
-    c.settled = map_.is_all_visible(static_cast<BlockNumber>(c.row >> 16));
+  for (Candidate& c : fresh) c.settled = map_.is_all_visible(static_cast<BlockNumber>(c.row >> 16));
 }
 
 bool PlaceIndex::is_live(const Candidate& c) {

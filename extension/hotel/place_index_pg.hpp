@@ -29,26 +29,34 @@ class PlaceIndex {
     const pg::BTreePage leaf = tree_.leaf_of(key);
     if (!leaf) return;
     const int at = leaf.first_at_least(key);
-    const int from = std::max(leaf.first(), at - probe_width), to = std::min(leaf.last(), at + probe_width);
-    for (int i = from; i <= to; i++)
-      if (const IndexTuple tuple = leaf.tuple(i)) visit(entry_of(tuple));
+    const int from = std::max(leaf.first(), at - probe_width),
+              end = std::min(leaf.last() + 1, at + probe_width);
+    Batch batch;
+    for (int i = from; i < end; i++)
+      if (const IndexTuple tuple = leaf.tuple(i)) batch.add(entry_of(tuple));
+    visit(batch);
     tree_.unlock();
   }
 
-  template <class Accept>
-  void in_range(geo::KeyRange range, Accept&& accept, std::vector<Candidate>& out) {
+  template <class Visit>
+  void in_range(geo::KeyRange range, Visit&& visit, std::vector<Candidate>& out) {
     pg::BTreePage leaf = tree_.leaf_of(range.low);
     while (leaf) {
       const size_t known = out.size();
-      read(leaf, range, accept, out);
+      read(leaf, range, visit);
       // Read under the lock: a split after it must not show us its items twice.
       const bool is_last = leaf.ends_beyond(range.high);
       const BlockNumber right = leaf.right();
-      settle(out, known);
+      settle(std::span(out).subspan(known));
       if (is_last) break;
       pg::stop_if_asked();
       leaf = tree_.leaf_at(right);
     }
+  }
+
+  static uint64_t row_of(const Entry& e) {
+    return pg::row_number(
+        &reinterpret_cast<IndexTuple>(reinterpret_cast<uintptr_t>(&e) - sizeof(IndexTupleData))->t_tid);
   }
 
   bool is_live(const Candidate& c);
@@ -56,27 +64,29 @@ class PlaceIndex {
  private:
   // Entries looked at on either side of the key by a probe: enough for a bound, few enough to be free.
   static constexpr int probe_width = 32;
+  static_assert(2 * probe_width <= Batch::most);
 
   static const Entry& entry_of(IndexTuple tuple) {
     return *reinterpret_cast<const Entry*>(reinterpret_cast<const char*>(tuple) + sizeof(IndexTupleData));
   }
 
-  template <class Accept>
-  void read(const pg::BTreePage& leaf, geo::KeyRange range, Accept& accept, std::vector<Candidate>& out) {
-    for (int i = leaf.first_at_least(range.low); i <= leaf.last(); i++) {
+  template <class Visit>
+  void read(const pg::BTreePage& leaf, geo::KeyRange range, Visit& visit) {
+    Batch batch;
+    for (int i = leaf.first_at_least(range.low), last = leaf.last(); i <= last; i++) {
       const IndexTuple tuple = leaf.tuple(i);
       if (!tuple) continue;
       const Entry& entry = entry_of(tuple);
       if (entry.key > range.high) break;
-      if (std::optional<double> rough = accept(entry))
-        out.push_back(
-            {*rough, entry.key, entry.hotel_id, entry.attributes, false, pg::row_number(&tuple->t_tid)});
+      if (batch.is_full()) visit(batch), batch.clear();
+      batch.add(entry);
     }
+    visit(batch);
   }
 
   // Unlocks the leaf and, while it is still pinned, marks the candidates whose page the visibility map
   // vouches for.
-  void settle(std::vector<Candidate>& out, size_t known);
+  void settle(std::span<Candidate> fresh);
 
   Relation heap_;
   pg::BTree tree_;

@@ -24,17 +24,24 @@ class SortedArray {
   void around(int64_t key, Visit&& visit) {
     const auto at = first_at_least(key) - entries_.begin();
     const auto from = std::max<ptrdiff_t>(0, at - 32), to = std::min<ptrdiff_t>(entries_.size(), at + 32);
-    for (auto i = from; i < to; i++) visit(entries_[i]);
+    Batch batch;
+    for (auto i = from; i < to; i++) batch.add(entries_[i]);
+    visit(batch);
   }
 
-  template <class Accept>
-  void in_range(geo::KeyRange range, Accept&& accept, std::vector<Candidate>& out) {
-    for (auto e = first_at_least(range.low); e != entries_.end() && e->key <= range.high; ++e, ++read)
-      if (auto rough = accept(*e))
-        out.push_back({*rough, e->key, e->hotel_id, e->attributes, !may_be_dead(*e),
-                       static_cast<uint64_t>(e->hotel_id)});
+  template <class Visit>
+  void in_range(geo::KeyRange range, Visit&& visit, std::vector<Candidate>& out) {
+    const size_t known = out.size();
+    Batch batch;
+    for (auto e = first_at_least(range.low); e != entries_.end() && e->key <= range.high; ++e, ++read) {
+      if (batch.is_full()) visit(batch), batch.clear();
+      batch.add(*e);
+    }
+    visit(batch);
+    for (size_t i = known; i < out.size(); i++) out[i].settled = !may_be_dead(out[i].hotel_id);
   }
 
+  static uint64_t row_of(const Entry& e) { return static_cast<uint64_t>(e.hotel_id); }
   bool is_live(const Candidate& c) { return !dead.contains(static_cast<int64_t>(c.row)); }
 
   const std::vector<Entry>& entries() const { return entries_; }
@@ -43,7 +50,7 @@ class SortedArray {
   size_t read = 0;
 
  private:
-  bool may_be_dead(const Entry& e) const { return dead.contains(e.hotel_id) || e.hotel_id % 5 == 0; }
+  bool may_be_dead(int64_t id) const { return dead.contains(id) || id % 5 == 0; }
 
   std::vector<Entry>::const_iterator first_at_least(int64_t key) const {
     return std::lower_bound(entries_.begin(), entries_.end(), key,
@@ -153,6 +160,46 @@ TEST(NearbySearch, ABoxIsSearchedFromItsCenter) {
     const size_t found = NearbySearch<SortedArray>(search, world).run().size();
     search.radius_m = geo::max_distance_m;
     EXPECT_EQ(found, look_at_all(search, world).size()) << south << ' ' << west << ' ' << width;
+  }
+}
+
+TEST(Distances, BoundsTheKthFromAbove) {
+  PlaceSampler random(15);
+  for (int i = 0; i < 2'000; i++) {
+    std::vector<double> all(1 + i % Batch::most);
+    Distances distances;
+    for (double& d : all) distances.append_if(true, d = i % 3 ? random.log_uniform(0, 6) : i % 7);
+    std::sort(all.begin(), all.end());
+    for (size_t k = 1; k <= all.size(); k++) {
+      const double bound = distances.bound_of(k);
+      EXPECT_GE(bound, all[k - 1]);
+      EXPECT_LE(bound, all[k - 1] + all.back() / 200);
+    }
+  }
+}
+
+TEST(NearestFirst, GivesEachOnceInOrder) {
+  PlaceSampler random(16);
+  for (size_t count = 0; count < 200; count++) {
+    std::vector<Candidate> candidates(count);
+    for (Candidate& c : candidates)
+      c.rough_m = count % 2 ? random.log_uniform(0, 6) : static_cast<double>(count % 5);
+    NearestFirst order;
+    order.start(candidates);
+    std::vector<bool> seen(count);
+    double last = 0;
+    for (size_t i = 0; i < count; i++) {
+      ASSERT_FALSE(order.is_done());
+      const double least = order.least_rough();
+      const size_t taken = order.take();
+      EXPECT_LE(least, candidates[taken].rough_m);
+      EXPECT_GE(least, candidates[taken].rough_m * (1 - 1e-6));
+      EXPECT_GE(least, last);
+      EXPECT_FALSE(seen[taken]);
+      seen[taken] = true;
+      last = least;
+    }
+    EXPECT_TRUE(order.is_done());
   }
 }
 
