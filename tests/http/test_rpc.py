@@ -44,7 +44,7 @@ def test_ids_of_the_path_are_parameters_too(door):
 @pytest.mark.parametrize('name, body, status, code', [
     ('get_thing', 'id=5%26x', 400, 'PGRST100'), ('get_thing', '', 400, 'PGRST100'),
     ('raise', 'code=abc', 400, 'PGRST100'), ('echo', 'text=%', 400, 'PGRST100'),
-    ('echo', 'text=a&other=b', 400, 'PGRST202'), ('absent', '', 404, 'PGRST202'),
+    ('echo', 'text=a&other=b', 404, 'PGRST202'), ('absent', '', 404, 'PGRST202'),
     ('tenfold_api.echo', '', 404, 'PGRST202'), ('', '', 404, 'PGRST202'), ('pre_request', '', 404, 'PGRST202'),
     ('raise', 'code=PT418', 418, 'PT418'),
 ])

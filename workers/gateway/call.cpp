@@ -73,7 +73,7 @@ Outcome<FormValues> take_arguments(const Route& route, std::string_view text) {
   if (!form) return malformed("the form");
   for (const auto& [name, value] : *form)
     if (std::ranges::count(route.parameters, name, &Parameter::name) == 0)
-      return Problem{400, "PGRST202",
+      return Problem{404, "PGRST202",
                      "the function " + route.name + " has no parameter " + name.substr(0, 100),
                      "send only those that its route lists"};
   return take(route, *form, *form);

@@ -24,7 +24,7 @@ struct FormValues {
 Outcome<FormValues> take_parameters(const Route& route, const Form& path_values, std::string_view query);
 
 // Takes them from the form that a client of PostgREST sends as its body, ids of the path too. Any other name
-// is 400 with PGRST202: PostgREST would look for another function.
+// is 404 with PGRST202: PostgREST would look for another function.
 Outcome<FormValues> take_arguments(const Route& route, std::string_view form);
 
 // One row: the body as text (a bytea in hex form), response.status, response.headers; the last two NULL where
