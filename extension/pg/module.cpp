@@ -1,6 +1,7 @@
 // The library's life: what happens when Postgres loads it.
 #include "pg/module.hpp"
 
+#include "kernel/cache_pg.hpp"
 #include "pg/settings.hpp"
 #include "pg/shmem.hpp"
 
@@ -22,6 +23,8 @@ void _PG_init(void);
 void _PG_init(void) {
   came_by_preload = process_shared_preload_libraries_in_progress;
   tenfold::pg::define_settings();
-  if (came_by_preload) tenfold::pg::SharedArea::install_hooks();
+  if (!came_by_preload) return;
+  tenfold::pg::SharedArea::install_hooks();
+  tenfold::watch_prepared_transactions();
 }
 }

@@ -44,6 +44,11 @@ const IntRow ints[] = {
     {"tenfold.limiter_buckets", &settings.limiter_buckets, 131072, 1024, 67108864, 0, PGC_POSTMASTER,
      "How many clients the rate limiter can tell apart at a time, at 8 bytes each.",
      "Raise it when tenfold.stat_limiter counts evictions."},
+    {"tenfold.cache_size", &settings.cache_size, 65536, 1024, 1073741824, GUC_UNIT_KB, PGC_POSTMASTER,
+     "How much shared memory the cache of answers takes.",
+     "Raise it when tenfold.stat_cache counts evictions."},
+    {"tenfold.cache_max_value", &settings.cache_max_value, 256, 1, 1048576, GUC_UNIT_KB, PGC_SUSET,
+     "Larger answers are not cached.", "Raise it when tenfold.stat_cache counts refusals."},
 };
 
 const TextRow texts[] = {

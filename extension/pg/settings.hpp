@@ -10,6 +10,8 @@ struct Settings {
   int access_token_life;     // seconds
   int refresh_token_life;    // seconds, from the login on
   int bcrypt_cost;           // 2^cost rounds
+  int cache_size;            // kB
+  int cache_max_value;       // kB
   int limiter_buckets;       // clients that the limiter can tell apart at a time
   const char* jwks_file;     // path of the keys that sign tokens; empty: none
   const char* jwt_audience;  // aud

@@ -9,8 +9,8 @@ GRANT EXECUTE ON FUNCTION tenfold._error_codes() TO tenfold_anonymous, tenfold_w
 GRANT SELECT ON tenfold.installed, tenfold.module, tenfold.migration, tenfold.scheduled_job, tenfold.scheduled_job_status TO tenfold_operator;
 GRANT EXECUTE ON FUNCTION tenfold._job_runs(), tenfold.doctor(), tenfold._doctor_server(), tenfold._doctor_extensions(),
   tenfold._doctor_versions(), tenfold._doctor_jobs(), tenfold._preloaded(), tenfold._role_names() TO tenfold_operator;
-GRANT SELECT ON tenfold.account_status, tenfold.stat_limiter TO tenfold_operator;
-GRANT EXECUTE ON FUNCTION tenfold._limiter_counts(), tenfold.take_permit(text, text, int) TO tenfold_operator;
+GRANT SELECT ON tenfold.account_status, tenfold.stat_limiter, tenfold.stat_cache TO tenfold_operator;
+GRANT EXECUTE ON FUNCTION tenfold._limiter_counts(), tenfold._cache_counts(), tenfold._cache_touch(text[]), tenfold.cache_clear(text), tenfold.take_permit(text, text, int) TO tenfold_operator;
 GRANT SELECT, INSERT, UPDATE, DELETE ON tenfold.rate_class TO tenfold_operator;
 GRANT EXECUTE ON FUNCTION tenfold._relation_changed(bigint) TO tenfold_operator;
 GRANT EXECUTE ON FUNCTION tenfold.grant_role(text, text) TO tenfold_operator;

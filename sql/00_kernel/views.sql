@@ -23,3 +23,7 @@ COMMENT ON VIEW tenfold.account_status IS 'the accounts, for operators: without 
 CREATE OR REPLACE VIEW tenfold.stat_limiter AS SELECT * FROM tenfold._limiter_counts();
 COMMENT ON VIEW tenfold.stat_limiter IS
   'the rate limiter since the server started: buckets there are, buckets in use, requests allowed and refused, and buckets that were taken from a client because their set was full (then raise tenfold.limiter_buckets). Error: TF008 not preloaded';
+
+CREATE OR REPLACE VIEW tenfold.stat_cache AS SELECT * FROM tenfold._cache_counts();
+COMMENT ON VIEW tenfold.stat_cache IS
+  'the cache of answers since the server started: entries and bytes in use, bytes there are; hits, misses; answers that were bypassed (standby, REPEATABLE READ, a transaction that has written), refused (larger than tenfold.cache_max_value), evicted (then raise tenfold.cache_size). Error: TF008 not preloaded';

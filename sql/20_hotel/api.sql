@@ -69,6 +69,57 @@ INSERT INTO tenfold.route (module, method, path, shape, function, parameters, re
      "next": {"type": ["string", "null"], "description": "the cursor of the next page; null: this is the last"}}}',
    '{501}', 'search', '{"query": {"lat": 19.076, "lng": 72.8777, "radius": 5000, "limit": 3}}');
 
+-- Cached for five minutes, and never older than the last change of a hotel in its country.
+CREATE OR REPLACE FUNCTION tenfold_api.hotels_search(
+  country text DEFAULT NULL, city text DEFAULT NULL, q text DEFAULT NULL, checkin date DEFAULT NULL, checkout date DEFAULT NULL, guests int DEFAULT NULL,
+  min_price bigint DEFAULT NULL, max_price bigint DEFAULT NULL, currency text DEFAULT NULL, amenities text DEFAULT NULL,
+  min_stars int DEFAULT NULL, min_rating numeric DEFAULT NULL, sort text DEFAULT NULL, "limit" int DEFAULT NULL, cursor text DEFAULT NULL) RETURNS json
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  answer json;
+BEGIN
+  IF coalesce(checkin, checkout) IS NOT NULL OR guests IS NOT NULL THEN
+    PERFORM tenfold.raise_http('0A000', 'search by dates is not available yet', hint => 'Leave out checkin, checkout and guests.');
+  END IF;
+  answer := tenfold._cached('SELECT hotel.search_json($1)::text', jsonb_strip_nulls(jsonb_build_object(
+      'country', country, 'city', lower(city), 'text', q, 'min_price', min_price, 'max_price', max_price, 'currency', currency,
+      'amenities', to_jsonb(string_to_array(amenities, ',')), 'min_stars', min_stars, 'min_rating', min_rating, 'sort', sort,
+      'limit', "limit", 'cursor', cursor)), ARRAY['hotel' || coalesce(':' || country, '')], 300);
+  IF answer ->> 'next' IS NOT NULL THEN
+    PERFORM tenfold.respond(200, jsonb_build_object('Link', tenfold.next_link(answer ->> 'next')));
+  END IF;
+  RETURN answer;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold_api.hotels_search FROM PUBLIC;
+COMMENT ON FUNCTION tenfold_api.hotels_search IS
+  'Hotels of a country or a city, with how many there are by stars, price range and amenity. The header Link leads to the next page.';
+INSERT INTO tenfold.route (module, method, path, shape, function, parameters, response, errors, example) VALUES
+  ('hotel', 'GET', '/hotels/search', 'F',
+   'tenfold_api.hotels_search(text, text, text, date, date, int, bigint, bigint, text, text, int, numeric, text, int, text)',
+   '[{"name": "country", "in": "query", "pattern": "[A-Z]{2}", "description": "ISO 3166-1 alpha-2; this or a city is required"},
+     {"name": "city", "in": "query", "pattern": ".{1,200}"},
+     {"name": "q", "in": "query", "pattern": ".{1,200}", "description": "words of the name"},
+     {"name": "checkin", "in": "query", "pattern": "[0-9]{4}-[0-9]{2}-[0-9]{2}", "description": "not available yet (501)"},
+     {"name": "checkout", "in": "query", "pattern": "[0-9]{4}-[0-9]{2}-[0-9]{2}", "description": "not available yet (501)"},
+     {"name": "guests", "in": "query", "pattern": "[0-9]{1,3}", "description": "not available yet (501)"},
+     {"name": "min_price", "in": "query", "pattern": "[0-9]{1,15}", "description": "of a night, in minor units"},
+     {"name": "max_price", "in": "query", "pattern": "[0-9]{1,15}", "description": "of a night, in minor units"},
+     {"name": "currency", "in": "query", "pattern": "[A-Z]{3}", "description": "ISO 4217"},
+     {"name": "amenities", "in": "query", "pattern": "[a-z0-9_,]{1,800}", "description": "all of these: wifi,pool"},
+     {"name": "min_stars", "in": "query", "pattern": "[0-9]"},
+     {"name": "min_rating", "in": "query", "pattern": "[0-9](\\.[0-9]{1,2})?"},
+     {"name": "sort", "in": "query", "pattern": "rating|-?price|stars"},
+     {"name": "limit", "in": "query", "pattern": "[0-9]{1,3}", "description": "1 to 100; 20 if absent"},
+     {"name": "cursor", "in": "query", "pattern": "(Infinity|[0-9.e-]{1,30})_[0-9]{1,18}", "description": "next of the page before"}]',
+   '{"type": "object", "required": ["hotels", "next", "total", "facets"], "properties": {
+     "hotels": {"type": "array", "items": {"$ref": "#/components/schemas/Hotel"}},
+     "next": {"type": ["string", "null"], "description": "the cursor of the next page; null: this is the last"},
+     "total": {"type": "integer"}, "facets": {"type": "object", "description": "counts by stars, price_range and amenities"}}}',
+   '{501}', '{"query": {"country": "FR", "min_stars": 4, "sort": "price", "limit": 3}}');
+
 -- What a hotel looks like from outside, with its ETag. NULL: there is none.
 CREATE OR REPLACE FUNCTION hotel._answer_hotel(wanted bigint, status int) RETURNS jsonb
 LANGUAGE plpgsql STABLE

@@ -21,6 +21,15 @@ LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE WHEN tenfold._geo_place_key(lat::double precision, lng::double precision) IS NOT NULL THEN lat END;
 COMMENT ON FUNCTION hotel._checked_lat IS 'the latitude, once both are known to be in range: TFG01 otherwise';
 
+CREATE OR REPLACE FUNCTION hotel._touch(VARIADIC countries text[]) RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+  PERFORM tenfold._cache_touch(ARRAY(SELECT 'hotel:' || c FROM unnest(countries) c) || 'hotel'::text);
+END
+$$;
+COMMENT ON FUNCTION hotel._touch IS 'no search of these countries is answered from the cache by what was before this commit. Who writes to hotel.hotel past these functions calls it, or tenfold.cache_clear(''hotel'')';
+
 -- In plpgsql for its speed: kept plans more than halve a call. Columns win over parameters, for ON CONFLICT's sake: in
 -- VALUES there are none.
 CREATE OR REPLACE FUNCTION hotel.add_hotel(
@@ -42,6 +51,7 @@ BEGIN
     (excluded.name, excluded.city, excluded.lat, excluded.lng, excluded.stars, excluded.amenities, excluded.average_price_minor,
      excluded.currency, excluded.price_range, h.version + 1, clock_timestamp(), NULL)
   RETURNING h.hotel_id INTO added;
+  PERFORM hotel._touch(add_hotel.country);
   RETURN added;
 END
 $$;
@@ -67,6 +77,7 @@ BEGIN
     (new.name, new.city, hotel._checked_lat(new.lat, new.lng), new.lng, new.stars, new.amenities, new.average_price_minor,
      new.currency, hotel.price_range_of(new.average_price_minor, new.currency), old.version + 1, clock_timestamp())
   WHERE h.hotel_id = old.hotel_id AND h.country = old.country;
+  PERFORM hotel._touch(old.country);
   RETURN old.version + 1;
 END
 $$;
@@ -124,6 +135,7 @@ DECLARE
 BEGIN
   UPDATE hotel.hotel h SET (removed_at, updated_at, version) = (clock_timestamp(), clock_timestamp(), old.version + 1)
   WHERE h.hotel_id = old.hotel_id AND h.country = old.country;
+  PERFORM hotel._touch(old.country);
 END
 $$;
 COMMENT ON FUNCTION hotel.remove_hotel IS
@@ -137,6 +149,7 @@ DECLARE
 BEGIN
   UPDATE hotel.hotel h SET (rating_average, rating_count, updated_at, version) = (average, count, clock_timestamp(), old.version + 1)
   WHERE h.hotel_id = old.hotel_id AND h.country = old.country;
+  PERFORM hotel._touch(old.country);
 END
 $$;
 COMMENT ON FUNCTION hotel.set_rating IS 'writes the guests'' average (0 … 5, two digits; NULL for none) and how many rated. Errors: TFH04 no such hotel, 23514 out of range';

@@ -55,9 +55,11 @@ AS $$
       IS DISTINCT FROM (excluded.name, excluded.city, excluded.lat, excluded.lng, excluded.stars, excluded.rating_average,
         excluded.rating_count, excluded.average_price_minor, excluded.currency, excluded.price_range, excluded.amenities, NULL)
     RETURNING h.version = 1 AS is_new
+  ), touched AS (
+    SELECT hotel._touch(VARIADIC array_agg(DISTINCT w.country)) FROM wanted w HAVING count(*) > 0
   )
   SELECT t.n, w.added, w.updated, t.n - r.n - w.added - w.updated, r.n
-  FROM (SELECT count(*) FROM batch) AS t(n), (SELECT count(*) FROM refused) AS r(n),
+  FROM (SELECT count(*) FROM batch LEFT JOIN touched ON true) AS t(n), (SELECT count(*) FROM refused) AS r(n),
     (SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM written) AS w(added, updated);
 $$;
 COMMENT ON FUNCTION hotel.load_batch IS

@@ -114,3 +114,48 @@ def test_bad_hotels(door, merchant, change, code):
     answer = door.post('/hotels', TAJ | change, merchant.headers())
     assert (answer.status, answer.json()['code']) == (400, code)
     assert answer.json()['message']
+
+
+def test_search_with_facets_and_pages(door, db):
+    db.execute("""SELECT hotel.add_hotel('Hotel ' || i, 'FR', CASE WHEN i % 2 = 0 THEN 'Paris' ELSE 'Lyon' END, 48, 2 + i / 1000.0, 1 + i % 5,
+        CASE WHEN i % 3 = 0 THEN '{wifi,pool}'::text[] ELSE '{wifi}' END, 1000 * i, 'EUR') FROM generate_series(1, 30) i""")
+    answer = door.get('/hotels/search?city=paris&amenities=pool&sort=price&limit=2').json()
+    assert [hotel['name'] for hotel in answer['hotels']] == ['Hotel 6', 'Hotel 12']
+    assert answer['total'] == 5 and answer['facets']['amenities'] == {'pool': 5, 'wifi': 5}
+    assert sum(answer['facets']['stars'].values()) == 5
+    path, seen = '/hotels/search?country=FR&sort=stars&limit=7', []
+    while path:
+        page = door.get(path)
+        seen += [(-hotel['stars'], hotel['hotel_id']) for hotel in page.json()['hotels']]
+        link = page.headers['Link']
+        path = link and '/hotels/search' + link.removeprefix('<').removesuffix('>; rel="next"')
+    assert seen == sorted(seen) and len(set(seen)) == 30
+    assert door.get('/hotels/search?country=FR&q=hotel+7').json()['total'] == 1
+    assert door.get('/hotels/search?country=FR&min_price=5000&max_price=6000&currency=EUR').json()['total'] == 2
+
+
+def test_a_search_is_cached_until_a_hotel_of_its_country_changes(door, db, merchant, hotel):
+    count = 'SELECT hits, misses FROM tenfold.stat_cache'
+
+    def stars():
+        before = db.execute(count).fetchone()
+        (found,) = door.get('/hotels/search?country=IN').json()['hotels']
+        after = db.execute(count).fetchone()
+        return found['stars'], after[0] - before[0]
+
+    stars()
+    assert stars() == (5, 1)
+    assert put(door, hotel['hotel_id'], {'stars': 4}, merchant.headers()).status == 200
+    assert stars() == (4, 0)
+    assert stars() == (4, 1)
+    db.execute("SELECT hotel.add_hotel('h', 'FR', 'x', 48, 2)")
+    assert stars() == (4, 1)
+
+
+@pytest.mark.parametrize('query, status, code', [
+    ('', 400, '22023'), ('q=x', 400, '22023'), ('country=France', 400, 'PGRST100'), ('country=FR&limit=0', 400, 'TFH01'),
+    ('country=FR&amenities=moat', 400, 'TFH02'), ('country=FR&sort=name', 400, 'PGRST100'), ('country=FR&cursor=e_1', 400, '22P02'),
+    ('country=FR&checkin=2026-12-01', 501, '0A000'), ('city=%00', 400, 'PGRST100')])
+def test_bad_searches_by_place(door, query, status, code):
+    answer = door.get(f'/hotels/search?{query}')
+    assert (answer.status, answer.json()['code']) == (status, code)

@@ -42,6 +42,8 @@ INSERT INTO deed VALUES
   ('hotel.purge_rejected', $$hotel.purge_rejected()$$, 'operator'),
   ('tenfold.version', $$tenfold.version()$$, 'all'),
   ('tenfold.current_subject', $$tenfold.current_subject()$$, 'all'),
+  ('tenfold.cache_clear', $$tenfold.cache_clear('x')$$, 'operator'),
+  ('hotel.search_json', $$hotel.search_json('{"country": "FR"}')$$, 'operator'),
   ('tenfold.take_permit', $$tenfold.take_permit('default', 'x')$$, 'operator'),
   ('tenfold.request_claims', $$tenfold.request_claims()$$, 'all'),
   ('tenfold.caller_role', $$tenfold.caller_role()$$, 'all'),
@@ -80,7 +82,7 @@ INSERT INTO relation VALUES
   ('tenfold.module_source', 'all', 'nobody'), ('tenfold.migration_source', 'all', 'nobody'),
   ('tenfold.route', 'all', 'owner'), ('tenfold.api_schema', 'all', 'owner'),
   ('tenfold.account', 'owner', 'owner'), ('tenfold.session', 'owner', 'owner'), ('tenfold.refresh_token', 'owner', 'owner'),
-  ('tenfold.account_status', 'operator', NULL), ('tenfold.rate_class', 'operator', 'operator'), ('tenfold.stat_limiter', 'operator', NULL),
+  ('tenfold.account_status', 'operator', NULL), ('tenfold.rate_class', 'operator', 'operator'), ('tenfold.stat_limiter', 'operator', NULL), ('tenfold.stat_cache', 'operator', NULL),
   ('tenfold.error_code', 'all', NULL), ('tenfold.installed', 'operator', NULL), ('tenfold.scheduled_job_status', 'operator', NULL);
 INSERT INTO deed
   SELECT NULL, 'SELECT * FROM ' || name, read_by FROM relation UNION ALL

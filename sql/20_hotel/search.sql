@@ -1,0 +1,84 @@
+-- Hotels by country or city, with facets. The answer is one JSON, so that it can be cached as it is.
+
+CREATE OR REPLACE FUNCTION hotel._search_rank(sort text, h hotel.hotel) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE sort WHEN 'price' THEN coalesce(h.average_price_minor::double precision, 'Infinity') WHEN '-price' THEN -coalesce(h.average_price_minor, 0)
+  WHEN 'stars' THEN -coalesce(h.stars, 0) ELSE -coalesce(h.rating_average, 0) END;
+COMMENT ON FUNCTION hotel._search_rank IS 'what hotels are sorted by, the least first';
+
+CREATE OR REPLACE FUNCTION hotel._matching(q jsonb) RETURNS SETOF hotel.hotel
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1000
+AS $$
+DECLARE
+  mask bigint := tenfold._hotel_amenity_mask(ARRAY(SELECT jsonb_array_elements_text(q -> 'amenities')));
+  words tsquery := websearch_to_tsquery('simple', q ->> 'text');
+BEGIN
+  RETURN QUERY SELECT h.* FROM hotel.hotel h
+    WHERE h.removed_at IS NULL
+      AND (q ->> 'country' IS NULL OR h.country = q ->> 'country') AND (q ->> 'city' IS NULL OR lower(h.city) = lower(q ->> 'city'))
+      AND (words IS NULL OR to_tsvector('simple', h.name) @@ words) AND h.amenities & mask = mask
+      AND (q ->> 'currency' IS NULL OR h.currency = q ->> 'currency')
+      AND (q ->> 'min_price' IS NULL OR h.average_price_minor >= (q ->> 'min_price')::bigint)
+      AND (q ->> 'max_price' IS NULL OR h.average_price_minor <= (q ->> 'max_price')::bigint)
+      AND (q ->> 'min_stars' IS NULL OR h.stars >= (q ->> 'min_stars')::int)
+      AND (q ->> 'min_rating' IS NULL OR h.rating_average >= (q ->> 'min_rating')::numeric);
+END
+$$;
+COMMENT ON FUNCTION hotel._matching IS 'the hotels that a search finds, in no order';
+
+CREATE OR REPLACE FUNCTION hotel._facets(matching hotel.hotel[]) RETURNS json
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT json_build_object(
+    'stars', (SELECT json_object_agg(stars, n ORDER BY stars) FROM (SELECT h.stars, count(*) AS n FROM unnest(matching) h WHERE h.stars IS NOT NULL GROUP BY 1) s),
+    'price_range', (SELECT json_object_agg(repeat('$', price_range), n ORDER BY price_range)
+      FROM (SELECT h.price_range, count(*) AS n FROM unnest(matching) h WHERE h.price_range IS NOT NULL GROUP BY 1) p),
+    'amenities', (SELECT json_object_agg(code, n ORDER BY n DESC, code)
+      FROM (SELECT a.code, count(*) AS n FROM unnest(matching) h JOIN hotel.amenity a ON h.amenities >> a.bit & 1 = 1 GROUP BY 1) a));
+END;
+COMMENT ON FUNCTION hotel._facets IS 'how many of these have how many stars, which price range, which amenity';
+
+CREATE OR REPLACE FUNCTION hotel._search_page(matching hotel.hotel[], sort text, cursor text, row_limit int,
+  OUT hotels json, OUT next text)
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+DECLARE
+  after_rank double precision := split_part(cursor, '_', 1);
+  after_id bigint := split_part(cursor, '_', 2);
+BEGIN
+  WITH ranked AS (
+    SELECT h.hotel_id, hotel._search_rank(sort, h) AS rank FROM unnest(matching) h
+  ), page AS (
+    SELECT * FROM ranked r
+    WHERE cursor IS NULL OR (r.rank, r.hotel_id) > (after_rank, after_id)
+    ORDER BY r.rank, r.hotel_id LIMIT row_limit
+  )
+  SELECT coalesce(json_agg(d ORDER BY p.rank, p.hotel_id), '[]'),
+    CASE WHEN count(*) = row_limit THEN (array_agg(p.rank || '_' || p.hotel_id ORDER BY p.rank DESC, p.hotel_id DESC))[1] END
+    INTO hotels, next FROM page p JOIN hotel.details d USING (hotel_id);
+END
+$$;
+COMMENT ON FUNCTION hotel._search_page IS 'a page of what was found, and the cursor of the next';
+
+CREATE OR REPLACE FUNCTION hotel.search_json(query jsonb) RETURNS json
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+DECLARE
+  row_limit int := coalesce((query ->> 'limit')::int, 20);
+  matching hotel.hotel[];
+  page record;
+BEGIN
+  IF coalesce(query ->> 'country', query ->> 'city') IS NULL THEN
+    RAISE EXCEPTION 'a search needs a country or a city' USING ERRCODE = '22023', HINT = 'Or search near a point: hotel.nearby.';
+  END IF;
+  IF row_limit NOT BETWEEN 1 AND 100 THEN
+    RAISE EXCEPTION 'limit % is not between 1 and 100', row_limit USING ERRCODE = 'TFH01', HINT = 'Ask for the next page by its cursor.';
+  END IF;
+  matching := ARRAY(SELECT h FROM hotel._matching(query) h);
+  page := hotel._search_page(matching, query ->> 'sort', query ->> 'cursor', row_limit);
+  RETURN json_build_object('hotels', page.hotels, 'next', page.next, 'total', cardinality(matching), 'facets', hotel._facets(matching));
+END
+$$;
+COMMENT ON FUNCTION hotel.search_json IS
+  'hotels by {country, city, text, currency, min_price, max_price (minor units a night), min_stars, min_rating, amenities, sort (rating, price, -price, stars), limit, cursor}, country or city required: {hotels, next, total, facets}. '
+  'Errors: 22023 neither country nor city, TFH01 limit, TFH02 amenity';
