@@ -52,6 +52,7 @@ INSERT INTO deed VALUES
   ('tenfold.next_link', $$tenfold.next_link('1')$$, 'owner'),
   ('tenfold.respond', $$tenfold.respond(200)$$, 'owner'),
   ('tenfold.openapi', $$tenfold.openapi()$$, 'owner'),
+  ('tenfold.nginx_routes', $$tenfold.nginx_routes()$$, 'owner'),
   ('tenfold.register_account', $$tenfold.register_account('a@example.com', 'correct horse')$$, 'owner'),
   ('tenfold.refresh_session', $$tenfold.refresh_session('none')$$, 'owner'),
   ('tenfold.delete_account', $$tenfold.delete_account(NULL)$$, 'owner'),
