@@ -65,8 +65,8 @@ BEGIN ATOMIC
   id(lines) AS (
     SELECT string_agg(DISTINCT format(E'    proxy_set_header X-Path-%s $path_%s;\n', initcap(replace(p.value ->> 'name', '_', '-')), p.value ->> 'name'), '')
     FROM tenfold.route r, jsonb_array_elements(r.parameters) p WHERE p.value ->> 'in' = 'path')
-  SELECT string_agg(format(E'location = /.%s {\n    internal;\n    include call.conf;\n%s    proxy_set_header Content-Type %s;\n%s    proxy_pass http://%s/rpc/$called;\n}\n',
-    d.name, d.more, d.type, CASE WHEN d.place > 2 THEN i.lines END, upstream), E'\n' ORDER BY d.place)
+  SELECT string_agg(format(E'location = /.%s {\n    internal;\n    include call.conf;\n%s    proxy_set_header Content-Type %s;\n%s    proxy_pass http://%s/rpc/$called;\n}',
+    d.name, d.more, d.type, CASE WHEN d.place > 2 THEN i.lines END, upstream), E'\n\n' ORDER BY d.place)
   FROM door d, id i;
 END;
 COMMENT ON FUNCTION tenfold._nginx_doors IS 'the locations that call PostgREST, one a shape; GET has one of its own, for If-None-Match';

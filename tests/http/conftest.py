@@ -4,6 +4,7 @@ import subprocess
 import psycopg
 import pytest
 from gateway import ROOT, Gateway, write_keys
+from nginx import Nginx
 from services.cluster import Cluster
 
 SECRET = b'a secret of thirty-two bytes ...'
@@ -51,12 +52,20 @@ def product():
         yield made
 
 
-@pytest.fixture(scope='session')
-def door(product):
-    """The gateway before it."""
-    with Gateway(product.dsn(user='tenfold_authenticator'),
-                 **{'gateway.jwks': product.keys(), 'gateway.jwt_audience': 'tenfold'}) as running:
-        yield running
+def gateway_of(product, **settings):
+    return Gateway(product.dsn(user='tenfold_authenticator'),
+                   **{'gateway.jwks': product.keys(), 'gateway.jwt_audience': 'tenfold'} | settings)
+
+
+@pytest.fixture(scope='session', params=['gateway', 'nginx'])
+def door(request, product):
+    """Both front doors before it: a test that knows one knows the other."""
+    if request.param == 'gateway':
+        with gateway_of(product) as running:
+            yield running
+    else:
+        with gateway_of(product, **{'gateway.rpc': 'on'}) as upstream, Nginx(upstream.port) as running:
+            yield running
 
 
 @pytest.fixture

@@ -28,7 +28,37 @@ def wait_until(condition, what):
     raise AssertionError(f'not within {DEADLINE} s: {what}')
 
 
-class Gateway:
+class Door:
+    """Where the API answers: a port of this machine."""
+    port = None
+
+    def connect(self):
+        return http.client.HTTPConnection('127.0.0.1', self.port, timeout=DEADLINE)
+
+    def request(self, method, path, body=None, headers=None):
+        """One request on a connection of its own."""
+        connection = self.connect()
+        try:
+            return exchange(connection, method, path, body, headers)
+        finally:
+            connection.close()
+
+    def get(self, path, headers=None):
+        return self.request('GET', path, headers=headers)
+
+    def post(self, path, value, headers=None):
+        body = value if isinstance(value, (bytes, str)) else json.dumps(value)
+        return self.request('POST', path, body, {'Content-Type': 'application/json'} | (headers or {}))
+
+    def raw(self, *pieces):
+        """Sends the pieces as they are, and gives everything until the gateway closes."""
+        with socket.create_connection(('127.0.0.1', self.port), timeout=DEADLINE) as connection:
+            for piece in pieces:
+                connection.sendall(piece)
+            return read_to_end(connection)
+
+
+class Gateway(Door):
     """`with Gateway(dsn, **{'gateway.body_size': '10kB'}) as gateway:` — takes free ports."""
 
     def __init__(self, dsn, wait_until_ready=True, **settings):
@@ -78,24 +108,6 @@ class Gateway:
         self.signal(signal.SIGHUP)
         wait_until(lambda: self.messages().count('reloaded') > before, 'reloaded')
 
-    def connect(self):
-        return http.client.HTTPConnection('127.0.0.1', self.port, timeout=DEADLINE)
-
-    def request(self, method, path, body=None, headers=None):
-        """One request on a connection of its own."""
-        connection = self.connect()
-        try:
-            return exchange(connection, method, path, body, headers)
-        finally:
-            connection.close()
-
-    def get(self, path, headers=None):
-        return self.request('GET', path, headers=headers)
-
-    def post(self, path, value, headers=None):
-        body = value if isinstance(value, (bytes, str)) else json.dumps(value)
-        return self.request('POST', path, body, {'Content-Type': 'application/json'} | (headers or {}))
-
     def admin(self, path):
         connection = http.client.HTTPConnection('127.0.0.1', self.admin_port, timeout=DEADLINE)
         connection.request('GET', path)
@@ -106,13 +118,6 @@ class Gateway:
 
     def wait_for_metric(self, name, value):
         wait_until(lambda: f'\n{name} {value}\n' in self.admin('/metrics')[1], f'{name} is {value}')
-
-    def raw(self, *pieces):
-        """Sends the pieces as they are, and gives everything until the gateway closes."""
-        with socket.create_connection(('127.0.0.1', self.port), timeout=DEADLINE) as connection:
-            for piece in pieces:
-                connection.sendall(piece)
-            return read_to_end(connection)
 
 
 class Answer:
