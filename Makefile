@@ -3,7 +3,7 @@
 PG_CONFIG ?= $(shell dev/cluster bindir)/pg_config
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build daemon install demo demo-stop check check-unit check-trixie fuzz lint clean
+.PHONY: help deps build daemon install demo demo-stop check check-unit check-http check-trixie fuzz lint clean
 
 help: ## says what each target does
 	@sed -n 's/^\([a-z%-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -37,6 +37,10 @@ check: ## every test; the last line is `N passed, N failed`
 check-unit: ## the unit tests only: seconds, no Postgres
 	@dev/deps unit
 	@tests/run unit
+
+check-http: ## the HTTP tests; with POSTGREST=/path also nginx before that PostgREST
+	@dev/deps unit build test
+	@POSTGREST=$(POSTGREST) tests/run extension http
 
 check-trixie: ## every test on Debian 13 with Postgres 17, in a chroot (root)
 	@dev/trixie run -- make check
