@@ -61,7 +61,8 @@ BEGIN ATOMIC
     (1, 'get', 'application/x-www-form-urlencoded', E'    include form.conf;\n    include not_modified.conf;\n'),
     (2, 'form', 'application/x-www-form-urlencoded', E'    include form.conf;\n'),
     (3, 'json', 'application/json', E'    include json.conf;\n'),
-    (4, 'bytes', 'application/octet-stream', '')),
+    (4, 'empty', 'application/json', E'    proxy_set_body "{}";\n'),
+    (5, 'bytes', 'application/octet-stream', '')),
   id(lines) AS (
     SELECT string_agg(DISTINCT format(E'    proxy_set_header X-Path-%s $path_%s;\n', initcap(replace(p.value ->> 'name', '_', '-')), p.value ->> 'name'), '')
     FROM tenfold.route r, jsonb_array_elements(r.parameters) p WHERE p.value ->> 'in' = 'path')
@@ -69,7 +70,7 @@ BEGIN ATOMIC
     d.name, d.more, d.type, CASE WHEN d.place > 2 THEN i.lines END, upstream), E'\n\n' ORDER BY d.place)
   FROM door d, id i;
 END;
-COMMENT ON FUNCTION tenfold._nginx_doors IS 'the locations that call PostgREST, one a shape; GET has one of its own, for If-None-Match';
+COMMENT ON FUNCTION tenfold._nginx_doors IS 'the locations that call PostgREST, one a shape; GET has one of its own, for If-None-Match, and JSON one for no body at all';
 
 CREATE OR REPLACE FUNCTION tenfold.nginx_routes(upstream text DEFAULT 'postgrest') RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE

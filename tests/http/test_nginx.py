@@ -164,7 +164,7 @@ FORM, JSON, BYTES = 'application/x-www-form-urlencoded', 'application/json', 'ap
     ('GET', '/probe/answer?select=id', None, '/rpc/probe_answer', FORM, ''),
     ('DELETE', '/probe/ab?id=zz', 'id=yy', '/rpc/probe_delete', FORM, 'id=ab'),
     ('PATCH', '/probe/12/json?select=id', '{"a": "é"}', '/rpc/probe_json', JSON, '{"a": "é"}'),
-    ('POST', '/probe/json', '', '/rpc/probe_json', JSON, ''),
+    ('POST', '/probe/json', '', '/rpc/probe_json', JSON, '{}'),
     ('POST', '/probe/stripe/bytes', 'id=1', '/rpc/probe_bytes', BYTES, 'id=1'),
 ])
 def test_what_postgrest_is_asked(wire, method, path, body, called, kind, sent):
@@ -261,9 +261,11 @@ def test_a_chunked_body_arrives_whole(edge):
     connection.close()
 
 
-@pytest.mark.parametrize('headers', [{}, {'Content-Type': 'application/json'}, {'Content-Length': '0'}])
+@pytest.mark.parametrize('headers', [{}, {'Content-Type': 'application/json'}, {'Content-Length': '0'}, {'Content-Type': 'text/plain'}])
 def test_an_empty_body_is_an_empty_object(edge, headers):
     assert edge.request('POST', '/probe/json', None, headers).json()['body'] == {}
+    seen = edge.request('PATCH', '/probe/12/json', None, headers).json()
+    assert (seen['body'], seen['id']) == ({}, '12')
 
 
 @pytest.mark.parametrize('kind', ['application/x-www-form-urlencoded', 'text/csv', 'application/octet-stream', 'multipart/form-data'])

@@ -25,7 +25,7 @@ SELECT is(split_part(pg_temp.location('~ "^/api/v1/mine/(?<path_a_b>[A-Za-z0-9-]
     set $allowed "OPTIONS, GET, HEAD, POST";
     rewrite ^ /.other last;
 $$, 'two methods of a path');
-SELECT is((SELECT count(*) FROM regexp_matches(tenfold.nginx_routes(), 'proxy_set_header X-Path-A-B \$path_a_b;', 'g')), 2::bigint, 'J and R get every id, or its absence');
+SELECT is((SELECT count(*) FROM regexp_matches(tenfold.nginx_routes(), 'proxy_set_header X-Path-A-B \$path_a_b;', 'g')), 3::bigint, 'J (with a body and without) and R get every id, or its absence');
 
 SELECT pg_temp.add_route('F', '/mine/:id', '[{"name": "id", "in": "path", "pattern": "[0-9]{1,19}"}]');
 SELECT pg_temp.add_route('F', '/:any/fixed', '[{"name": "any", "in": "path", "pattern": "[a-z]+"}]');
