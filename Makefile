@@ -27,6 +27,7 @@ demo: ## from nothing to a running cluster with a million hotels, and some searc
 	@dev/demo
 
 demo-stop: ## stops it; the data stays, `make demo` starts it again
+	@dev/nginx stop .run/demo
 	@dev/daemon stop .run/demo
 	@dev/cluster stop .run/demo
 
