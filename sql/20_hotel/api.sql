@@ -25,7 +25,6 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   hotels json;
-  found_rows bigint;
   next_cursor text;
 BEGIN
   IF coalesce(checkin, checkout) IS NOT NULL OR guests IS NOT NULL THEN
@@ -34,13 +33,13 @@ BEGIN
   IF "limit" NOT BETWEEN 1 AND 100 THEN
     PERFORM tenfold.raise_http('TFH01', format('limit %s is not between 1 and 100', "limit"), hint => 'Follow the Link of a page to the next.');
   END IF;
-  SELECT json_agg(n ORDER BY n.distance_m, n.hotel_id), count(*) INTO hotels, found_rows FROM (
+  SELECT json_agg(n ORDER BY n.distance_m, n.hotel_id),
+    (array_agg(n.distance_m || '_' || n.hotel_id ORDER BY n.distance_m, n.hotel_id))["limit"] INTO hotels, next_cursor FROM (
     SELECT n.hotel_id, h.name, h.country, h.city, n.distance_m, n.place_lat AS lat, n.place_lng AS lng, n.stars, n.rating, n.price_range
     FROM hotel.nearby(lat, lng, radius, min_stars, min_rating, string_to_array(price, ','), string_to_array(amenities, ','), "limit",
       split_part(cursor, '_', 1)::double precision, split_part(cursor, '_', 2)::bigint) n
     LEFT JOIN hotel.hotel h USING (hotel_id)) n;  -- outer: the search runs, and checks its arguments, whatever the plan
-  IF found_rows = "limit" THEN
-    next_cursor := concat_ws('_', hotels -> -1 ->> 'distance_m', hotels -> -1 ->> 'hotel_id');
+  IF next_cursor IS NOT NULL THEN
     PERFORM tenfold.respond(200, jsonb_build_object('Link', tenfold.next_link(next_cursor)));
   END IF;
   RETURN json_build_object('hotels', coalesce(hotels, '[]'), 'next', next_cursor);

@@ -31,8 +31,15 @@ INSERT INTO tenfold.route (module, method, path, shape, function, parameters)
   VALUES ('bench', 'GET', '/bench-echo', 'F', 'tenfold_api.bench_echo(text)', '[{"name": "text", "in": "query"}]')
   ON CONFLICT DO NOTHING;
 SELECT tenfold._open_routes('bench');
+CREATE TABLE bench_rate_class AS SELECT * FROM tenfold.rate_class;
+UPDATE tenfold.rate_class SET per_minute = NULL;  -- all clients are one address
 """
-NO_ECHO = "DELETE FROM tenfold.route WHERE module = 'bench'; DROP FUNCTION tenfold_api.bench_echo(text);"
+NO_ECHO = """
+DELETE FROM tenfold.route WHERE module = 'bench';
+DROP FUNCTION tenfold_api.bench_echo(text);
+UPDATE tenfold.rate_class c SET per_minute = b.per_minute FROM bench_rate_class b WHERE b.name = c.name;
+DROP TABLE bench_rate_class;
+"""
 
 # What the gateway sends for a request, in one round trip.
 TRANSACTION = r"""
