@@ -5,8 +5,8 @@
 namespace tenfold {
 namespace {
 
-// Standard SQLSTATEs where clients already act on them; else class TF: TF0 installer (TF01 identity), TFG
-// geo, TFH hotel.
+// Standard SQLSTATEs where clients already act on them; else class TF: TF0 installer (TF01 identity, TF02
+// jobs), TFG geo, TFH hotel.
 constexpr std::array rows{
     CodeRow{Code::null_value, "22004", "null_value", 400, "a required value is NULL"},
     CodeRow{Code::invalid_parameter, "22023", "invalid_parameter", 400,
@@ -47,6 +47,18 @@ constexpr std::array rows{
     CodeRow{Code::not_preloaded, "TF008", "not_preloaded", 503,
             "shared memory is needed, and the library was not preloaded"},
     CodeRow{Code::rate_limited, "TF030", "rate_limited", 429, "too many in too short a time"},
+    CodeRow{Code::unknown_queue, "TF020", "unknown_queue", 404, "no queue has this name"},
+    CodeRow{Code::stale_lease, "TF021", "stale_lease", 409, "the lease of a job is over"},
+    CodeRow{Code::payload_too_large, "TF022", "payload_too_large", 413,
+            "a payload is larger than its queue takes"},
+    CodeRow{Code::key_too_long, "TF023", "key_too_long", 400, "a key has more than 255 characters"},
+    CodeRow{Code::unknown_job, "TF024", "unknown_job", 404, "no job has this id"},
+    CodeRow{Code::invalid_priority, "TF025", "invalid_priority", 400, "a priority is not in 0 … 9"},
+    CodeRow{Code::invalid_run_at, "TF026", "invalid_run_at", 400, "run_at is more than a year ahead"},
+    CodeRow{Code::invalid_schedule, "TF027", "invalid_schedule", 400,
+            "a schedule is neither cron's nor an interval of whole minutes"},
+    CodeRow{Code::unknown_recurring_job, "TF028", "unknown_recurring_job", 404,
+            "no recurring job has this name"},
 };
 
 constexpr bool in_order() {

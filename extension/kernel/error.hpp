@@ -39,6 +39,15 @@ enum class Code {
   unknown_account,
   not_preloaded,
   rate_limited,
+  unknown_queue,
+  stale_lease,
+  payload_too_large,
+  key_too_long,
+  unknown_job,
+  invalid_priority,
+  invalid_run_at,
+  invalid_schedule,
+  unknown_recurring_job,
 };
 
 struct CodeRow {

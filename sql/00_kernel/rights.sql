@@ -15,6 +15,25 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON tenfold.rate_class TO tenfold_operator;
 GRANT EXECUTE ON FUNCTION tenfold._relation_changed(bigint) TO tenfold_operator;
 GRANT EXECUTE ON FUNCTION tenfold.grant_role(text, text) TO tenfold_operator;
 
+-- Jobs: who works takes leases, who operates sees and mends; neither writes the tables.
+GRANT EXECUTE ON FUNCTION
+  tenfold.enqueue(text, jsonb, int, timestamptz, text, text, int), tenfold.enqueue_many(text, jsonb[], int, timestamptz, text[], text[], int),
+  tenfold.cancel_job(bigint)
+TO tenfold_worker, tenfold_operator;
+GRANT EXECUTE ON FUNCTION
+  tenfold.claim_jobs(text, text, int), tenfold.heartbeat_jobs(bigint[], bigint[], boolean), tenfold.heartbeat_job(bigint, bigint),
+  tenfold.progress_job(bigint, bigint, double precision, text), tenfold.complete_jobs(bigint[], bigint[], jsonb[], boolean),
+  tenfold.fail_job(bigint, bigint, text, boolean), tenfold.release_jobs(bigint[], bigint[]), tenfold.expire_leases(int)
+TO tenfold_worker;
+GRANT EXECUTE ON FUNCTION
+  tenfold.create_queue(text, int, interval, interval, interval, interval, boolean, int, int, interval), tenfold.pause_queue(text, boolean),
+  tenfold.redrive(bigint[]), tenfold.redrive(text, int), tenfold.remove_recurring_job(text),
+  tenfold.set_recurring_job(text, text, text, jsonb, int, text, text, boolean)
+TO tenfold_operator;
+GRANT SELECT ON tenfold.queue, tenfold.queue_stats, tenfold.job_status TO tenfold_worker, tenfold_operator;
+GRANT SELECT ON tenfold.job, tenfold.job_parked, tenfold.job_running, tenfold.job_done, tenfold.job_dead, tenfold.job_key, tenfold.job_mark,
+  tenfold.recurring_job, tenfold.recurring_run TO tenfold_operator;
+
 -- The front door logs in as tenfold_authenticator, reads the routes, and becomes the role of each request's token.
 GRANT USAGE ON SCHEMA tenfold TO tenfold_authenticator;
 GRANT SELECT ON tenfold.route, tenfold.api_schema TO tenfold_authenticator, tenfold_anonymous, tenfold_worker;

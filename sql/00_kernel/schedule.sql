@@ -84,3 +84,9 @@ SELECT tenfold._declare_job('purge_job_runs', 'kernel', '17 3 * * *', 'SELECT te
   'pg_cron''s own log holds a week of our runs', '5 min');
 SELECT tenfold._declare_job('purge_sessions', 'kernel', '23 3 * * *', 'SELECT tenfold.purge_sessions()',
   'expired sessions are kept for a week', '5 min');
+SELECT tenfold._declare_job('check_jobs', 'kernel', '* * * * *', 'SELECT tenfold.check_jobs()',
+  'no lease of a silent worker is held', '1 min');
+SELECT tenfold._declare_job('run_recurring_jobs', 'kernel', '* * * * *', 'SELECT tenfold.run_recurring_jobs()',
+  'recurring jobs are enqueued, once for each due time', '1 min');
+SELECT tenfold._declare_job('purge_jobs', 'kernel', '29 * * * *', 'SELECT tenfold.purge_jobs()',
+  'finished jobs are kept for their queue''s retention', '10 min');

@@ -27,3 +27,39 @@ COMMENT ON VIEW tenfold.stat_limiter IS
 CREATE OR REPLACE VIEW tenfold.stat_cache AS SELECT * FROM tenfold._cache_counts();
 COMMENT ON VIEW tenfold.stat_cache IS
   'the cache of answers since the server started: entries and bytes in use, bytes there are; hits, misses; answers that were bypassed (standby, REPEATABLE READ, a transaction that has written), refused (larger than tenfold.cache_max_value), evicted (then raise tenfold.cache_size). Error: TF008 not preloaded';
+
+-- The window is what a person looks at; the BRIN index finds its rows.
+CREATE OR REPLACE VIEW tenfold.queue_stats AS
+  SELECT q.name AS queue, q.paused, w.waiting, w.delayed, k.parked, r.running, r.expired, d.dead, e.done, e.cancelled,
+    make_interval(mins => 5) AS "window", e.done / 300.0 AS done_a_second, clock_timestamp() - w.oldest AS oldest_wait
+  FROM tenfold.queue q
+  CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE j.due_at <= clock_timestamp()) AS waiting, count(*) FILTER (WHERE j.due_at > clock_timestamp()) AS delayed,
+      min(j.due_at) FILTER (WHERE j.due_at <= clock_timestamp()) AS oldest
+    FROM tenfold.job j WHERE j.queue_id = q.queue_id) w
+  CROSS JOIN LATERAL (SELECT count(*) AS parked FROM tenfold.job_parked p WHERE p.queue_id = q.queue_id) k
+  CROSS JOIN LATERAL (
+    SELECT count(*) AS running, count(*) FILTER (WHERE n.expires_at < clock_timestamp()) AS expired
+    FROM tenfold.job_running n WHERE n.queue_id = q.queue_id) r
+  CROSS JOIN LATERAL (SELECT count(*) AS dead FROM tenfold.job_dead x WHERE x.queue_id = q.queue_id) d
+  CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE f.outcome = 'done') AS done, count(*) FILTER (WHERE f.outcome = 'cancelled') AS cancelled
+    FROM tenfold.job_done f WHERE f.queue_id = q.queue_id AND f.finished_at > clock_timestamp() - make_interval(mins => 5)) e;
+COMMENT ON VIEW tenfold.queue_stats IS
+  'each queue: how many jobs wait, are delayed, are parked behind their concurrency key, run, have an expired lease, are dead; how many ended in the window; the wait of the oldest that is due';
+
+CREATE OR REPLACE VIEW tenfold.job_status AS
+  SELECT s.job_id, q.name AS queue, s.state, s.priority, s.attempts, s.progress, s.note, s.worker, s.due_at, s.created_at, s.ended_at, s.error, s.result
+  FROM (
+    SELECT j.job_id, j.queue_id, CASE WHEN j.due_at > clock_timestamp() THEN 'delayed' ELSE 'waiting' END AS state, j.priority, j.attempts,
+      0::real AS progress, NULL AS note, NULL AS worker, j.due_at, j.created_at, NULL::timestamptz AS ended_at, j.last_error AS error, NULL::jsonb AS result
+    FROM tenfold.job j
+    UNION ALL SELECT p.job_id, p.queue_id, 'parked', p.priority, p.attempts, 0, NULL, NULL, p.due_at, p.created_at, NULL, p.last_error, NULL FROM tenfold.job_parked p
+    UNION ALL SELECT r.job_id, r.queue_id, CASE WHEN r.cancel_asked THEN 'cancelling' ELSE 'running' END, r.priority, r.attempts, r.progress, r.note, r.worker,
+      r.due_at, r.created_at, NULL, r.last_error, NULL FROM tenfold.job_running r
+    UNION ALL SELECT d.job_id, d.queue_id, 'dead', d.priority, d.attempts, 0, NULL, d.worker, d.due_at, d.created_at, d.died_at, d.reason, NULL FROM tenfold.job_dead d
+    UNION ALL SELECT f.job_id, f.queue_id, f.outcome, NULL, f.attempts, CASE f.outcome WHEN 'done' THEN 1 END, NULL, f.worker, NULL, f.created_at, f.finished_at, NULL, f.result
+    FROM tenfold.job_done f) s
+  JOIN tenfold.queue q USING (queue_id);
+COMMENT ON VIEW tenfold.job_status IS
+  'every job that is known, in its state: waiting, delayed, parked, running, cancelling, dead, done, cancelled. Ask by job_id';

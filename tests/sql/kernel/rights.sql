@@ -3,6 +3,7 @@ BEGIN;
 SET search_path = public, pg_temp;
 SELECT * FROM no_plan();
 SELECT hotel.add_hotel('h', 'FR', 'x', 48, 2, reference => 'h', owner_id => '00000000-0000-0000-0000-000000000001');
+SELECT tenfold.create_queue('rights'), tenfold.enqueue('rights', '{}'), tenfold.set_recurring_job('rights', 'rights', '1 hour');
 
 -- Each deed leaves no trace: it ends in an error of its own, which takes the role back as well.
 CREATE FUNCTION pg_temp.state_as(role_name text, sql text) RETURNS text LANGUAGE plpgsql AS $$
@@ -16,8 +17,8 @@ END $$;
 
 CREATE TEMP TABLE role (name text, kind text[]);
 INSERT INTO role VALUES
-  ('tenfold_anonymous', '{all}'), ('tenfold_user', '{all}'), ('tenfold_merchant', '{all}'), ('tenfold_worker', '{all}'),
-  ('tenfold_operator', '{all,operator}'), ('tenfold_owner', '{all,operator,owner}');
+  ('tenfold_anonymous', '{all}'), ('tenfold_user', '{all}'), ('tenfold_merchant', '{all}'), ('tenfold_worker', '{all,worker,jobs}'),
+  ('tenfold_operator', '{all,operator,jobs}'), ('tenfold_owner', '{all,operator,worker,jobs,owner}');
 
 CREATE TEMP TABLE deed (target text, call text, may text, outcome text DEFAULT 'ok');
 INSERT INTO deed VALUES
@@ -61,6 +62,22 @@ INSERT INTO deed VALUES
   ('tenfold.install', $$tenfold.install('hotel')$$, 'owner'),
   ('tenfold.schedule_jobs', $$tenfold.schedule_jobs()$$, 'owner'),
   ('tenfold.purge_job_runs', $$tenfold.purge_job_runs()$$, 'owner'),
+  ('tenfold.create_queue', $$tenfold.create_queue('other')$$, 'operator'),
+  ('tenfold.pause_queue', $$tenfold.pause_queue('rights')$$, 'operator'),
+  ('tenfold.enqueue', $$tenfold.enqueue('rights', '{}')$$, 'jobs'),
+  ('tenfold.enqueue_many', $$tenfold.enqueue_many('rights', '{"{}"}')$$, 'jobs'),
+  ('tenfold.redrive', $$tenfold.redrive('rights')$$, 'operator'),
+  ('tenfold.redrive', $$tenfold.redrive('{1}'::bigint[])$$, 'operator'),
+  ('tenfold.claim_jobs', $$tenfold.claim_jobs('rights', 'w')$$, 'worker'),
+  ('tenfold.heartbeat_jobs', $$tenfold.heartbeat_jobs('{}', '{}')$$, 'worker'),
+  ('tenfold.complete_jobs', $$tenfold.complete_jobs('{}', '{}')$$, 'worker'),
+  ('tenfold.release_jobs', $$tenfold.release_jobs('{}', '{}')$$, 'worker'),
+  ('tenfold.expire_leases', $$tenfold.expire_leases()$$, 'worker'),
+  ('tenfold.check_jobs', $$tenfold.check_jobs()$$, 'owner'),
+  ('tenfold.purge_jobs', $$tenfold.purge_jobs()$$, 'owner'),
+  ('tenfold.set_recurring_job', $$tenfold.set_recurring_job('r', 'rights', '1 hour')$$, 'operator'),
+  ('tenfold.remove_recurring_job', $$tenfold.remove_recurring_job('rights')$$, 'operator'),
+  ('tenfold.run_recurring_jobs', $$tenfold.run_recurring_jobs()$$, 'owner'),
   ('tenfold.create_roles', $$tenfold.create_roles()$$, 'nobody');
 UPDATE deed SET call = 'SELECT * FROM ' || call;
 INSERT INTO deed VALUES
@@ -70,6 +87,10 @@ INSERT INTO deed VALUES
   ('tenfold.log_in', $$SELECT tenfold.log_in('nobody@example.com', 'x')$$, 'owner', 'TF011'),
   ('tenfold.change_password', $$SELECT tenfold.change_password(NULL, 'x', 'correct horse')$$, 'owner', 'TF011'),
   ('tenfold.grant_role', $$SELECT tenfold.grant_role('nobody@example.com', 'tenfold_merchant')$$, 'operator', 'TF013'),
+  ('tenfold.cancel_job', $$SELECT tenfold.cancel_job(-1)$$, 'jobs', 'TF024'),
+  ('tenfold.heartbeat_job', $$SELECT tenfold.heartbeat_job(-1, 0)$$, 'worker', 'TF021'),
+  ('tenfold.progress_job', $$SELECT tenfold.progress_job(-1, 0, 0.5)$$, 'worker', 'TF021'),
+  ('tenfold.fail_job', $$SELECT tenfold.fail_job(-1, 0, 'x')$$, 'worker', 'TF021'),
   ('hotel.load_staging', $$CALL hotel.load_staging()$$, 'operator', 'ok'),
   ('tenfold.uninstall', $$SELECT tenfold.uninstall('hotel')$$, 'owner', 'TF005'),
   ('tenfold.install_all', $$CALL tenfold.install_all()$$, 'owner', '2D000');  -- its COMMIT, inside a function
@@ -84,6 +105,11 @@ INSERT INTO relation VALUES
   ('tenfold.route', 'all', 'owner'), ('tenfold.api_schema', 'all', 'owner'),
   ('tenfold.account', 'owner', 'owner'), ('tenfold.session', 'owner', 'owner'), ('tenfold.refresh_token', 'owner', 'owner'),
   ('tenfold.account_status', 'operator', NULL), ('tenfold.rate_class', 'operator', 'operator'), ('tenfold.stat_limiter', 'operator', NULL), ('tenfold.stat_cache', 'operator', NULL),
+  ('tenfold.queue', 'jobs', 'owner'), ('tenfold.job', 'operator', 'owner'), ('tenfold.job_parked', 'operator', 'owner'),
+  ('tenfold.job_running', 'operator', 'owner'), ('tenfold.job_done', 'operator', 'owner'), ('tenfold.job_dead', 'operator', 'owner'),
+  ('tenfold.job_key', 'operator', 'owner'), ('tenfold.job_mark', 'operator', 'owner'),
+  ('tenfold.recurring_job', 'operator', 'owner'), ('tenfold.recurring_run', 'operator', 'owner'),
+  ('tenfold.queue_stats', 'jobs', NULL), ('tenfold.job_status', 'jobs', NULL),
   ('tenfold.error_code', 'all', NULL), ('tenfold.installed', 'operator', NULL), ('tenfold.scheduled_job_status', 'operator', NULL);
 INSERT INTO deed
   SELECT NULL, 'SELECT * FROM ' || name, read_by FROM relation UNION ALL
