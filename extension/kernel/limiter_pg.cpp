@@ -4,6 +4,7 @@
 #include <map>
 
 #include "kernel/client.hpp"
+#include "kernel/response_pg.hpp"
 #include "pg/datum.hpp"
 #include "pg/guard.hpp"
 #include "pg/module.hpp"
@@ -100,14 +101,6 @@ std::string rate_headers(gcra::Limit limit, const gcra::Decision& decision, std:
   return text;
 }
 
-// As set_config(…, true) would.
-void set_response_headers(const std::string& headers) {
-  pg::call([&] {
-    set_config_option("response.headers", headers.c_str(), PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true,
-                      0, false);
-  });
-}
-
 std::string_view request_headers() {
   const char* headers = pg::call([] { return GetConfigOption("request.headers", true, false); });
   return headers == nullptr ? std::string_view{} : headers;
@@ -124,7 +117,7 @@ TF_FUNCTION(tf_limit_request) {
   if (of == nullptr || !of->second) return args.null();
   const auto decision = take(*of, tenfold::client_key(tenfold::edge_header(headers, "x-real-ip")), 1);
   if (decision.allowed) {
-    set_response_headers("[{" + rate_headers(*of->second, decision, "},{") + "}]");
+    tenfold::add_response_headers("{" + rate_headers(*of->second, decision, "},{") + "}");
     return args.null();
   }
   return pg::datum("{\"status\":429,\"headers\":{\"Retry-After\":\"" + seconds_up(decision.wait) + "\"," +

@@ -76,9 +76,9 @@ BEGIN
   END IF;
   matching := ARRAY(SELECT h FROM hotel._matching(query) h);
   page := hotel._search_page(matching, query ->> 'sort', query ->> 'cursor', row_limit);
-  RETURN json_build_object('hotels', page.hotels, 'next', page.next, 'total', cardinality(matching), 'facets', hotel._facets(matching));
+  RETURN json_build_object('next', page.next, 'total', cardinality(matching), 'facets', hotel._facets(matching), 'hotels', page.hotels);
 END
 $$;
 COMMENT ON FUNCTION hotel.search_json IS
-  'hotels by {country, city, text, currency, min_price, max_price (minor units a night), min_stars, min_rating, amenities, sort (rating, price, -price, stars), limit, cursor}, country or city required: {hotels, next, total, facets}. '
+  'hotels by {country, city, text, currency, min_price, max_price (minor units a night), min_stars, min_rating, amenities, sort (rating, price, -price, stars), limit, cursor}, country or city required: {next, total, facets, hotels}. '
   'Errors: 22023 neither country nor city, TFH01 limit, TFH02 amenity';

@@ -4,6 +4,7 @@
 // Usage: driver postgres CONNINFO CLIENTS SECONDS SQL < points     SQL with $1 latitude and $2 longitude,
 // prepared once
 //        driver redis SOCKET CLIENTS SECONDS RADIUS_M < points     GEOSEARCH … ASC COUNT 20 WITHDIST
+//        driver redis-get SOCKET CLIENTS SECONDS KEY < points      GET
 // Points are lines "lat lng"; prints requests a second.
 #include <hiredis/hiredis.h>
 #include <libpq-fe.h>
@@ -66,6 +67,22 @@ Ask redis(const char* socket, const std::string& radius) {
   };
 }
 
+Ask redis_get(const char* socket, const std::string& key) {
+  redisContext* server = redisConnectUnix(socket);
+  if (!server || server->err) fail("cannot connect to Redis");
+  return [server, key](Point) {
+    auto* reply = static_cast<redisReply*>(redisCommand(server, "GET %s", key.c_str()));
+    if (!reply || reply->type != REDIS_REPLY_STRING) fail("Redis has no such key");
+    freeReplyObject(reply);
+    return true;
+  };
+}
+
+Ask ask_of(const std::string& kind, const char* where, const std::string& what) {
+  if (kind == "redis") return redis(where, what);
+  return kind == "redis-get" ? redis_get(where, what) : postgres(where, what);
+}
+
 std::vector<Point> read_points() {
   std::vector<Point> points;
   Point p;
@@ -88,14 +105,15 @@ long ask_until(const std::atomic<bool>& stop, const Ask& ask, const std::vector<
 }  // namespace
 
 int main(int count, char** words) {
-  if (count != 6) fail("usage: driver postgres|redis WHERE CLIENTS SECONDS SQL|RADIUS < points");
+  if (count != 6)
+    fail("usage: driver postgres|redis|redis-get WHERE CLIENTS SECONDS SQL|RADIUS|KEY < points");
   const std::vector<Point> points = read_points();
   const double seconds = std::atof(words[4]);
   std::atomic<bool> stop = false;
   std::atomic<long> total = 0;
   std::vector<std::thread> clients;
   for (int i = 0; i < std::atoi(words[3]); i++) {
-    const Ask ask = std::strcmp(words[1], "redis") ? postgres(words[2], words[5]) : redis(words[2], words[5]);
+    const Ask ask = ask_of(words[1], words[2], words[5]);
     clients.emplace_back([&, ask, i] { total += ask_until(stop, ask, points, i); });
   }
   std::this_thread::sleep_for(std::chrono::duration<double>(seconds));

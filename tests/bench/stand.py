@@ -76,6 +76,9 @@ class Driver:
     def redis(self, path, radius, points):
         return self._run('redis', path, str(radius), points)
 
+    def redis_get(self, path, key, points):
+        return self._run('redis-get', path, key, points)
+
     def _run(self, kind, where, what, points):
         command = [self.program, kind, where, str(CLIENTS), str(SECONDS), what]
         text = '\n'.join(f'{lat} {lng}' for lat, lng in points)
@@ -84,14 +87,21 @@ class Driver:
 
 @contextmanager
 def redis_with_hotels(db):
-    """A Redis on a Unix socket that holds every hotel under key `hotels`; gives the socket's path."""
+    """A Redis that holds every hotel under key `hotels`; gives its socket's path."""
+    with redis() as path:
+        fill_redis(path, db)
+        yield path
+
+
+@contextmanager
+def redis():
+    """An empty Redis on a Unix socket; gives the socket's path."""
     with tempfile.TemporaryDirectory(prefix='tenfold-redis-') as folder:
         path = f'{folder}/redis.sock'
         server = subprocess.Popen(['redis-server', '--port', '0', '--unixsocket', path, '--save', '',
                                    '--appendonly', 'no'], stdout=subprocess.DEVNULL)
         try:
             wait_for_socket(path, server)
-            fill_redis(path, db)
             yield path
         finally:
             server.terminate()

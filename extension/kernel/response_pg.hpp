@@ -1,0 +1,11 @@
+// The headers of the answer to come: PostgREST's setting response.headers, a JSON array of objects.
+#pragma once
+
+#include "pg/postgres.hpp"
+
+namespace tenfold {
+
+// Appends objects, "{…},{…}", to what is there; ends with the transaction.
+void add_response_headers(std::string_view objects);
+
+}  // namespace tenfold
