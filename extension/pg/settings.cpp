@@ -64,9 +64,12 @@ const TextRow texts[] = {
 }  // namespace
 
 void define_settings() {
-  for (const IntRow& row : ints)
+  for (const IntRow& row : ints) {
+    // Of shared memory, which there is none of without preload; Postgres would not define it either.
+    if (row.who == PGC_POSTMASTER && !process_shared_preload_libraries_in_progress) continue;
     DefineCustomIntVariable(row.name, row.text, row.change_it, row.value, row.fallback, row.least, row.most,
                             row.who, row.unit, nullptr, nullptr, nullptr);
+  }
   for (const TextRow& row : texts)
     DefineCustomStringVariable(row.name, row.text, row.change_it, const_cast<char**>(row.value), row.fallback,
                                row.who, row.flags, nullptr, nullptr, nullptr);

@@ -26,16 +26,17 @@ END
 $$;
 COMMENT ON FUNCTION hotel._matching IS 'the hotels that a search finds, in no order';
 
+-- A text body: the SQL-standard one would name every column of hotel.hotel, a user's own included.
 CREATE OR REPLACE FUNCTION hotel._facets(matching hotel.hotel[]) RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
+AS $$
   SELECT json_build_object(
     'stars', (SELECT json_object_agg(stars, n ORDER BY stars) FROM (SELECT h.stars, count(*) AS n FROM unnest(matching) h WHERE h.stars IS NOT NULL GROUP BY 1) s),
     'price_range', (SELECT json_object_agg(repeat('$', price_range), n ORDER BY price_range)
       FROM (SELECT h.price_range, count(*) AS n FROM unnest(matching) h WHERE h.price_range IS NOT NULL GROUP BY 1) p),
     'amenities', (SELECT json_object_agg(code, n ORDER BY n DESC, code)
       FROM (SELECT a.code, count(*) AS n FROM unnest(matching) h JOIN hotel.amenity a ON h.amenities >> a.bit & 1 = 1 GROUP BY 1) a));
-END;
+$$;
 COMMENT ON FUNCTION hotel._facets IS 'how many of these have how many stars, which price range, which amenity';
 
 CREATE OR REPLACE FUNCTION hotel._search_page(matching hotel.hotel[], sort text, cursor text, row_limit int,

@@ -4,6 +4,7 @@ import subprocess
 import stand
 
 NEAR, FAR = 5000, 50000
+ARRIVE_TOGETHER = 20_000  # hotels come over time; a heap sorted from end to end, as one large load makes it, spares PostGIS its reads
 HERE_POINT = 'ST_Point($2::float8, $1::float8)::geography'
 KNN = f"""SELECT hotel_id, ST_Distance(location, {HERE_POINT}) FROM hotel.hotel
   WHERE removed_at IS NULL {{more}} ORDER BY location <-> {HERE_POINT} LIMIT 20"""
@@ -93,7 +94,7 @@ RATIOS = [
 
 
 def main():
-    cluster = stand.loaded_cluster()
+    cluster = stand.loaded_cluster(ARRIVE_TOGETHER)
     driver = stand.Driver(cluster)
     with stand.connect(cluster) as db, stand.redis_with_hotels(db) as path:
         points = stand.query_points(db)

@@ -29,14 +29,18 @@ FROM hotel.hotel WHERE abs(lat) < 80 AND abs(lng) < 179 ORDER BY random() LIMIT 
 REDIS_HOTELS = 'SELECT hotel_id, lat::float8, lng::float8 FROM hotel.hotel WHERE abs(lat) < 85'
 
 
-def loaded_cluster():
-    """A running cluster with HOTELS hotels, vacuumed; made when absent, or when it has another number."""
-    cluster = Cluster(ROOT / '.run' / 'bench', preload='pg_cron,tenfold', settings=SETTINGS)
+def loaded_cluster(batch_rows=200_000):
+    """A running cluster with HOTELS hotels, vacuumed; made when absent, or when it has another number.
+
+    Each batch is sorted by place before it is written, so the fewer there are, the less of the heap a search must read.
+    """
+    cluster = Cluster(ROOT / '.run' / f'bench-{batch_rows}', preload='pg_cron,tenfold', settings=SETTINGS)
     start(cluster)
     if int(cluster.psql('-c', 'SELECT count(*) FROM hotel.hotel')) != HOTELS:
         cluster.remove()
         start(cluster)
-        subprocess.run([ROOT / 'tests' / 'data' / 'load', cluster.path, str(HOTELS)], check=True)
+        subprocess.run([ROOT / 'tests' / 'data' / 'load', cluster.path, str(HOTELS)], check=True,
+                       env=os.environ | {'BATCH_ROWS': str(batch_rows)})
     cluster.psql('-c', 'VACUUM (ANALYZE) hotel.hotel', '-c', 'REINDEX INDEX hotel.hotel_place')
     visible = cluster.psql('-c', VISIBLE)
     assert float(visible) > 0.99, f'only {visible} of the heap is all-visible'

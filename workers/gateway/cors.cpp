@@ -25,8 +25,10 @@ void allow_origin(const sidecar::HttpRequest& request, std::string_view origins,
   if (!is_any) answer.headers.emplace_back("Vary", "Origin");
   if (origin.empty() || !lists(origins, origin)) return;
   answer.headers.emplace_back("Access-Control-Allow-Origin", is_any ? "*" : std::string(origin));
-  answer.headers.emplace_back("Access-Control-Expose-Headers",
-                              "Location, Retry-After, RateLimit, RateLimit-Policy, Link, ETag, X-Request-Id");
+  answer.headers.emplace_back(
+      "Access-Control-Expose-Headers",
+      "Location, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Link, ETag, "
+      "X-Request-Id");
 }
 
 sidecar::HttpAnswer answer_options(const sidecar::HttpRequest& request,

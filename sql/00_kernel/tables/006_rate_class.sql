@@ -10,6 +10,7 @@ COMMENT ON COLUMN tenfold.rate_class.per_minute IS 'NULL: unlimited';
 
 INSERT INTO tenfold.rate_class VALUES
   ('default', 100, 100, 'a client address, over all routes of this class'),
+  ('search', 100, 100, 'a client address, over the routes that search hotels'),
   ('login', 20, 20, 'a client address, over the routes that check or set passwords'),
   ('login_account', 10, 10, 'an email address, over all clients that try passwords for it');
 
