@@ -59,6 +59,7 @@ constexpr std::array rows{
             "a schedule is neither cron's nor an interval of whole minutes"},
     CodeRow{Code::unknown_recurring_job, "TF028", "unknown_recurring_job", 404,
             "no recurring job has this name"},
+    CodeRow{Code::unknown_provider, "TF040", "unknown_provider", 404, "no provider has this name"},
 };
 
 constexpr bool in_order() {

@@ -48,6 +48,7 @@ enum class Code {
   invalid_run_at,
   invalid_schedule,
   unknown_recurring_job,
+  unknown_provider,
 };
 
 struct CodeRow {

@@ -49,6 +49,9 @@ const IntRow ints[] = {
      "Raise it when tenfold.stat_cache counts evictions."},
     {"tenfold.cache_max_value", &settings.cache_max_value, 256, 1, 1048576, GUC_UNIT_KB, PGC_SUSET,
      "Larger answers are not cached.", "Raise it when tenfold.stat_cache counts refusals."},
+    {"tenfold.provider_slots", &settings.provider_slots, 256, 1, 65536, 0, PGC_POSTMASTER,
+     "How many providers, of all databases, have a breaker at a time, at 2.5 kB each.",
+     "Raise it where more are called."},
 };
 
 const TextRow texts[] = {
@@ -65,7 +68,8 @@ const TextRow texts[] = {
 
 void define_settings() {
   for (const IntRow& row : ints) {
-    // Of shared memory, which there is none of without preload; Postgres would not define it either.
+    *row.value = row.fallback;
+    // What sizes shared memory can be set only where there is some: the server refuses it later, fatally.
     if (row.who == PGC_POSTMASTER && !process_shared_preload_libraries_in_progress) continue;
     DefineCustomIntVariable(row.name, row.text, row.change_it, row.value, row.fallback, row.least, row.most,
                             row.who, row.unit, nullptr, nullptr, nullptr);

@@ -13,6 +13,7 @@ struct Settings {
   int cache_size;            // kB
   int cache_max_value;       // kB
   int limiter_buckets;       // clients that the limiter can tell apart at a time
+  int provider_slots;        // providers whose breakers are kept at a time
   const char* jwks_file;     // path of the keys that sign tokens; empty: none
   const char* jwt_audience;  // aud
   const char* jwt_issuer;    // iss

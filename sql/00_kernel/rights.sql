@@ -13,6 +13,12 @@ GRANT SELECT ON tenfold.account_status, tenfold.stat_limiter, tenfold.stat_cache
 GRANT EXECUTE ON FUNCTION tenfold._limiter_counts(), tenfold._cache_counts(), tenfold._cache_touch(text[]), tenfold.cache_clear(text), tenfold.take_permit(text, text, int) TO tenfold_operator;
 GRANT SELECT, INSERT, UPDATE, DELETE ON tenfold.rate_class TO tenfold_operator;
 GRANT EXECUTE ON FUNCTION tenfold._relation_changed(bigint) TO tenfold_operator;
+GRANT SELECT, INSERT, UPDATE, DELETE ON tenfold.provider TO tenfold_operator;
+GRANT SELECT ON tenfold.breaker_status, tenfold.quota_status, tenfold.breaker_event, tenfold.quota_day TO tenfold_operator;
+GRANT EXECUTE ON FUNCTION tenfold.create_provider(text, int, text, numeric, int), tenfold._breaker_status(text), tenfold._quota_left(text, date),
+  tenfold._provider_day(text, timestamptz), tenfold._until_next_day(text, timestamptz) TO tenfold_operator;
+GRANT EXECUTE ON FUNCTION tenfold.call_permit(text), tenfold.breaker_acquire(text), tenfold.breaker_report(text, bigint, text, interval),
+  tenfold.quota_reserve(text, int) TO tenfold_worker;
 GRANT EXECUTE ON FUNCTION tenfold.grant_role(text, text) TO tenfold_operator;
 
 -- Jobs: who works takes leases, who operates sees and mends; neither writes the tables.

@@ -90,3 +90,7 @@ SELECT tenfold._declare_job('run_recurring_jobs', 'kernel', '* * * * *', 'SELECT
   'recurring jobs are enqueued, once for each due time', '1 min');
 SELECT tenfold._declare_job('purge_jobs', 'kernel', '29 * * * *', 'SELECT tenfold.purge_jobs()',
   'finished jobs are kept for their queue''s retention', '10 min');
+SELECT tenfold._declare_job('purge_breaker_events', 'kernel', '29 3 * * *', 'SELECT tenfold.purge_breaker_events()',
+  'trips and closes are kept for 90 days', '5 min');
+SELECT tenfold._declare_job('purge_quota_days', 'kernel', '31 3 * * *', 'SELECT tenfold.purge_quota_days()',
+  'the calls of each provider''s days are kept for 90 days', '5 min');

@@ -63,3 +63,20 @@ CREATE OR REPLACE VIEW tenfold.job_status AS
   JOIN tenfold.queue q USING (queue_id);
 COMMENT ON VIEW tenfold.job_status IS
   'every job that is known, in its state: waiting, delayed, parked, running, cancelling, dead, done, cancelled. Ask by job_id';
+
+CREATE OR REPLACE VIEW tenfold.breaker_status AS
+  SELECT p.name AS provider, s.state, s.since, s.retry_after, s.failures_in_a_row, s.openings, s.tries, s.calls, s.failures, s.slow,
+    s.unwritten_events, s.lost_events
+  FROM tenfold.provider p CROSS JOIN LATERAL tenfold._breaker_status(p.name) s;
+COMMENT ON VIEW tenfold.breaker_status IS
+  'the breaker of each provider: its state and since when (NULL: not asked for since the server started), the seconds until a try may pass, openings in a row, tries under way, the calls of the window, and the trips and closes that are not rows of breaker_event yet, or never will be. Error: TF008 not preloaded';
+
+CREATE OR REPLACE VIEW tenfold.quota_status AS
+  SELECT p.name AS provider, d.day, p.quota_per_day, coalesce(q.reserved, 0) AS reserved, tenfold._quota_left(p.name, d.day) AS not_called,
+    greatest(p.quota_per_day - coalesce(q.reserved, 0), 0) + tenfold._quota_left(p.name, d.day) AS remaining,
+    tenfold._until_next_day(p.time_zone, clock_timestamp()) AS resets_in
+  FROM tenfold.provider p CROSS JOIN LATERAL tenfold._provider_day(p.time_zone, clock_timestamp()) d(day)
+  LEFT JOIN tenfold.quota_day q ON q.provider_id = p.provider_id AND q.day = d.day
+  WHERE p.quota_per_day IS NOT NULL;
+COMMENT ON VIEW tenfold.quota_status IS
+  'today''s calls of each provider that has a quota: reserved, of these not called yet, remaining, and the seconds until the next day';

@@ -5,6 +5,8 @@ SELECT * FROM no_plan();
 SELECT hotel.add_hotel('h', 'FR', 'x', 48, 2, reference => 'h', owner_id => '00000000-0000-0000-0000-000000000001');
 SELECT tenfold.create_queue('rights'), tenfold.enqueue('rights', '{}'), tenfold.set_recurring_job('rights', 'rights', '1 hour');
 
+SELECT tenfold.create_provider('p', quota_per_day => 1000);
+
 -- Each deed leaves no trace: it ends in an error of its own, which takes the role back as well.
 CREATE FUNCTION pg_temp.state_as(role_name text, sql text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -46,6 +48,13 @@ INSERT INTO deed VALUES
   ('tenfold.cache_clear', $$tenfold.cache_clear('x')$$, 'operator'),
   ('hotel.search_json', $$hotel.search_json('{"country": "FR"}')$$, 'operator'),
   ('tenfold.take_permit', $$tenfold.take_permit('default', 'x')$$, 'operator'),
+  ('tenfold.create_provider', $$tenfold.create_provider('q')$$, 'operator'),
+  ('tenfold.call_permit', $$tenfold.call_permit('p')$$, 'worker'),
+  ('tenfold.breaker_acquire', $$tenfold.breaker_acquire('p')$$, 'worker'),
+  ('tenfold.breaker_report', $$tenfold.breaker_report('p', 1, 'neutral')$$, 'worker'),
+  ('tenfold.quota_reserve', $$tenfold.quota_reserve('p')$$, 'worker'),
+  ('tenfold.purge_breaker_events', $$tenfold.purge_breaker_events()$$, 'owner'),
+  ('tenfold.purge_quota_days', $$tenfold.purge_quota_days()$$, 'owner'),
   ('tenfold.request_claims', $$tenfold.request_claims()$$, 'all'),
   ('tenfold.caller_role', $$tenfold.caller_role()$$, 'all'),
   ('tenfold.request_header', $$tenfold.request_header('accept')$$, 'owner'),
@@ -110,6 +119,8 @@ INSERT INTO relation VALUES
   ('tenfold.job_key', 'operator', 'owner'), ('tenfold.job_mark', 'operator', 'owner'),
   ('tenfold.recurring_job', 'operator', 'owner'), ('tenfold.recurring_run', 'operator', 'owner'),
   ('tenfold.queue_stats', 'jobs', NULL), ('tenfold.job_status', 'jobs', NULL),
+  ('tenfold.provider', 'operator', 'operator'), ('tenfold.breaker_event', 'operator', 'owner'), ('tenfold.quota_day', 'operator', 'owner'),
+  ('tenfold.breaker_status', 'operator', NULL), ('tenfold.quota_status', 'operator', NULL),
   ('tenfold.error_code', 'all', NULL), ('tenfold.installed', 'operator', NULL), ('tenfold.scheduled_job_status', 'operator', NULL);
 INSERT INTO deed
   SELECT NULL, 'SELECT * FROM ' || name, read_by FROM relation UNION ALL
