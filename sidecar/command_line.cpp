@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "sidecar/call_command.hpp"
 #include "sidecar/daemon.hpp"
 
 extern char** environ;
@@ -154,10 +155,21 @@ int run_command_line(int count, const char* const* words, std::span<const Worker
   run_command->add_flag("--print-config", options.print_only,
                         "prints what is in force, secrets masked, and ends");
   const auto* list_command = app.add_subcommand("list", "shows the workers and all settings");
+  CallOptions call;
+  auto* call_command =
+      app.add_subcommand("call", "calls a provider by hand; takes every setting as a flag, --NAME=VALUE");
+  call_command->allow_extras();
+  call_command->add_option("--provider", call.provider, "a row of tenfold.provider")->required();
+  call_command->add_option("--deadline", call.deadline, "seconds")->check(CLI::Range(0.001, 3600.0));
+  call_command->add_option("url", call.urls, "what to GET, all at once")->required();
   add_commands(app, workers);
   try {
     app.parse(count, words);
     if (*list_command) return list(workers);
+    if (*call_command) {
+      take_flags(options, call_command->remaining());
+      return call_provider(settle(options, all_settings(workers)), call);
+    }
     if (!*run_command) return 0;
     take_flags(options, run_command->remaining());
     return run(options, workers);

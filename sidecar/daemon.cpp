@@ -12,6 +12,12 @@ using namespace std::chrono_literals;
 
 constexpr size_t most_outgoing_calls = 256;
 
+HttpAnswer plain(int status, std::string body) {
+  return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::move(body)};
+}
+
+}  // namespace
+
 PoolOptions pool_options(const Settings& settings) {
   PoolOptions options;
   options.dsn = settings.text("database.dsn");
@@ -22,12 +28,6 @@ PoolOptions pool_options(const Settings& settings) {
   options.answer_timeout = settings.duration("database.answer_timeout");
   return options;
 }
-
-HttpAnswer plain(int status, std::string body) {
-  return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::move(body)};
-}
-
-}  // namespace
 
 std::vector<SettingRow> daemon_settings() {
   using Kind = SettingKind;
@@ -69,7 +69,8 @@ Daemon::Daemon(const Settings& settings, std::span<const Worker> workers)
       log_(Log::from_names(settings.text("log.format"), settings.text("log.level"))),
       loop_(log_),
       pool_(loop_, log_, pool_options(settings)),
-      http_(loop_, most_outgoing_calls) {
+      http_(loop_, most_outgoing_calls),
+      providers_(loop_, log_, pool_, http_) {
   for (const Worker& worker : workers) start_worker(worker);
   metrics_.gauge("tenfold_database_connections", "connections to Postgres that are up",
                  [this] { return static_cast<double>(pool_.connections_up()); });
@@ -88,7 +89,7 @@ Daemon::~Daemon() = default;
 void Daemon::start_worker(const Worker& worker) {
   auto running = std::make_unique<Running>();
   running->name = worker.name;
-  running->worker = worker.start(Services{settings_, log_, metrics_, pool_, http_});
+  running->worker = worker.start(Services{settings_, log_, metrics_, pool_, http_, providers_});
   for (HttpSource& source : running->worker->http_sources())
     running->servers.push_back(
         std::make_unique<HttpServer>(loop_, log_, std::move(source.options), std::move(source.handler)));

@@ -14,6 +14,9 @@ namespace tenfold::sidecar {
 // The daemon's own settings.
 std::vector<SettingRow> daemon_settings();
 
+// The pool that the settings database.* describe.
+PoolOptions pool_options(const Settings& settings);
+
 class Daemon {
  public:
   Daemon(const Settings& settings, std::span<const Worker> workers);
@@ -46,6 +49,7 @@ class Daemon {
   Metrics metrics_;
   Pool pool_;
   HttpClient http_;
+  ProviderClient providers_;
   std::vector<std::unique_ptr<Running>> running_;
   std::unique_ptr<HttpServer> admin_;
   bool draining_ = false;

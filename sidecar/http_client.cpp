@@ -12,6 +12,11 @@
 namespace tenfold::sidecar {
 namespace {
 
+bool is_our_fault(CURLcode code) {
+  return code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_OUT_OF_MEMORY ||
+         code == CURLE_WRITE_ERROR;
+}
+
 constexpr auto as_tuple = asio::experimental::as_tuple(asio::use_awaitable);
 
 }  // namespace
@@ -99,7 +104,7 @@ HttpClient::~HttpClient() {
 }
 
 Task<HttpReply> HttpClient::send(HttpCall call) {
-  if (in_flight_ >= most_in_flight_) co_return HttpReply{0, {}, {}, "too many calls are under way"};
+  if (in_flight_ >= most_in_flight_) co_return HttpReply{0, {}, {}, "too many calls are under way", true};
   in_flight_++;
   Transfer transfer(std::move(call), loop_.io().get_executor());
   transfer.prepare();
@@ -173,6 +178,7 @@ void HttpClient::finish_done() {
       transfer->reply.status = static_cast<int>(status);
     else
       transfer->reply.error = curl_easy_strerror(message->data.result);
+    transfer->reply.is_our_fault = is_our_fault(message->data.result);
     transfer->done.try_send(boost::system::error_code{});
   }
 }

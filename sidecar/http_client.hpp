@@ -28,6 +28,7 @@ struct HttpReply {
   std::string body = {};
   std::map<std::string, std::string> headers = {};  // names in lower case, the last of equals
   std::string error = {};
+  bool is_our_fault = false;  // the call was malformed, or the answer more than we take: nobody else failed
 };
 
 class HttpClient {

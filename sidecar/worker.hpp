@@ -13,6 +13,7 @@
 #include "sidecar/log.hpp"
 #include "sidecar/metrics.hpp"
 #include "sidecar/pg_pool.hpp"
+#include "sidecar/provider_client.hpp"
 #include "sidecar/settings.hpp"
 
 namespace tenfold::sidecar {
@@ -24,6 +25,7 @@ struct Services {
   Metrics& metrics;
   Pool& database;
   HttpClient& http;
+  ProviderClient& providers;
 };
 
 // An HTTP server that hands its requests to the worker.

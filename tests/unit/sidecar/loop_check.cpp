@@ -10,6 +10,7 @@
 #include "sidecar/http_client.hpp"
 #include "sidecar/http_server.hpp"
 #include "sidecar/process.hpp"
+#include "sidecar/provider_client.hpp"
 
 namespace tenfold::sidecar {
 namespace {
@@ -152,6 +153,25 @@ TEST(client, other_protocols_are_none) {
   const HttpReply reply = wait_for<HttpReply>(loop, [&] { return client.send(file); });
   EXPECT_EQ(reply.status, 0);
   EXPECT_TRUE(reply.body.empty());
+}
+
+TEST(client, knows_whose_fault_it_is) {
+  Loop loop(quiet);
+  HttpClient client(loop, 1);
+  for (const char* url : {"file:///etc/passwd", "http://[", ""}) {
+    const HttpReply reply = wait_for<HttpReply>(loop, [&] { return client.send(HttpCall{"GET", url}); });
+    EXPECT_STREQ(outcome_of(reply), "neutral") << url;
+    loop.io().restart();
+  }
+  const HttpReply refused = wait_for<HttpReply>(loop, [&] {
+    return client.send(HttpCall{"GET", "http://127.0.0.1:1/"});
+  });
+  EXPECT_STREQ(outcome_of(refused), "failure");
+}
+
+TEST(provider, outcomes) {
+  for (const int good : {200, 204, 302, 400, 404, 499}) EXPECT_STREQ(outcome_of(HttpReply{good}), "success");
+  for (const int bad : {0, 429, 500, 503}) EXPECT_STREQ(outcome_of(HttpReply{bad}), "failure");
 }
 
 }  // namespace

@@ -1,0 +1,134 @@
+#include "sidecar/provider_client.hpp"
+
+#include <algorithm>
+#include <boost/asio/use_awaitable.hpp>
+#include <charconv>
+
+namespace tenfold::sidecar {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::steady_clock;
+
+constexpr auto report_delay = 10ms;  // what comes within it is reported together
+constexpr size_t most_reports_at_once = 100;
+constexpr size_t most_reports_waiting = 10'000;
+
+double number_of(std::string_view text) {
+  double number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+const char* why(const PgFailure& failure) {
+  if (failure.kind == PgFailure::Kind::refused) return failure.message.c_str();
+  if (failure.kind == PgFailure::Kind::lost) return "the connection to Postgres broke";
+  return failure.kind == PgFailure::Kind::full ? "too many wait for Postgres" : "no connection to Postgres";
+}
+
+ProviderReply no_permit(const PgFailure& failure) {
+  ProviderReply reply{"database"};
+  reply.reply.error = why(failure);
+  return reply;
+}
+
+// Counts a call for as long as it is under way, and forgets providers that have none.
+class Counted {
+ public:
+  Counted(std::map<std::string, size_t>& counts, const std::string& name)
+      : counts_(counts), at_(counts.try_emplace(name, 0).first) {
+    at_->second++;
+  }
+  ~Counted() {
+    if (--at_->second == 0) counts_.erase(at_);
+  }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+ private:
+  std::map<std::string, size_t>& counts_;
+  std::map<std::string, size_t>::iterator at_;
+};
+
+}  // namespace
+
+const char* outcome_of(const HttpReply& reply) {
+  if (reply.is_our_fault) return "neutral";
+  return reply.status == 0 || reply.status == 429 || reply.status >= 500 ? "failure" : "success";
+}
+
+Task<ProviderReply> ProviderClient::send(std::string provider, HttpCall asked) {
+  const auto counted = in_flight_.find(provider);
+  if (counted != in_flight_.end() && counted->second >= most_in_flight_each_) co_return ProviderReply{"busy"};
+  const Counted under_way(in_flight_, provider);
+  co_return co_await call(provider, std::move(asked));
+}
+
+Task<ProviderReply> ProviderClient::call(const std::string& provider, HttpCall asked) {
+  static const Statement ask("SELECT permit, reason, retry_after FROM tenfold.call_permit($1)");
+  std::vector<Query> queries;
+  queries.push_back({&ask, {{provider}}});
+  const Reply answer = co_await database_.run(std::move(queries));
+  if (answer.failure) co_return no_permit(*answer.failure);
+  const Rows& row = answer.rows.front();
+  if (row.is_null(0, 0)) co_return ProviderReply{std::string(row.text(0, 1)), number_of(row.text(0, 2))};
+  const std::string permit(row.text(0, 0));
+
+  const auto began = steady_clock::now();
+  ProviderReply result;
+  result.reply = co_await http_.send(std::move(asked));
+  const std::chrono::duration<double> took = steady_clock::now() - began;
+  report({provider, permit, outcome_of(result.reply), took.count()});
+  co_return result;
+}
+
+void ProviderClient::report(Report report) {
+  if (reports_.size() >= most_reports_waiting) {
+    log_.warning("a call is not reported: too many wait", {{"provider", report.provider}});
+    return;
+  }
+  reports_.push_back(std::move(report));
+  if (!std::exchange(reporting_, true)) loop_.spawn("provider reports", send_reports());
+}
+
+Task<void> ProviderClient::send_reports() {
+  while (!reports_.empty()) {
+    co_await sleep_for(report_delay);
+    const auto end = reports_.begin() + static_cast<long>(std::min(reports_.size(), most_reports_at_once));
+    std::vector<Report> batch(std::make_move_iterator(reports_.begin()), std::make_move_iterator(end));
+    reports_.erase(reports_.begin(), end);
+    co_await send_batch(std::move(batch));
+  }
+  reporting_ = false;
+}
+
+// One that Postgres refuses must not take the others with it. Those that are lost with the connection are not
+// repeated: a try that nobody reports is given to another.
+Task<void> ProviderClient::send_batch(std::vector<Report> batch) {
+  static const Statement tell("SELECT tenfold.breaker_report($1, $2, $3, make_interval(secs => $4))");
+  std::vector<Query> queries;
+  for (const Report& one : batch)
+    queries.push_back({&tell, {{one.provider}, {one.permit}, {one.outcome}, {std::to_string(one.seconds)}}});
+  const Reply answer = co_await database_.run(std::move(queries));
+  for (size_t i = 0; i < answer.rows.size() && !answer.failure; i++)
+    if (!answer.rows[i].is_null(0, 0))
+      log_.warning("the breaker of a provider changed",
+                   {{"provider", batch[i].provider}, {"state", answer.rows[i].text(0, 0)}});
+  if (!answer.failure) co_return;
+  if (answer.failure->kind == PgFailure::Kind::refused && batch.size() > 1) {
+    for (Report& one : batch) {
+      std::vector<Report> alone;
+      alone.push_back(std::move(one));
+      co_await send_batch(std::move(alone));
+    }
+    co_return;
+  }
+  log_.warning("calls of providers are not reported",
+               {{"count", std::to_string(batch.size())}, {"error", why(*answer.failure)}});
+}
+
+Task<void> ProviderClient::wait_until_reported() {
+  while (reporting_) co_await sleep_for(report_delay);
+}
+
+}  // namespace tenfold::sidecar
