@@ -74,7 +74,8 @@ def test_a_role_that_is_no_superuser_installs(empty):
             deployer.execute("SELECT hotel.add_hotel('h', 'FR', 'x', 48, 2)")
             assert deployer.execute('SELECT count(*) FROM hotel.nearby(48, 2, 1)').fetchone() == (1,)
             # This database is not pg_cron's, whose settings only administrators may read.
-            assert len(deployer.execute('SELECT tenfold.schedule_jobs()').fetchall()) == 4
+            printed = deployer.execute('SELECT tenfold.schedule_jobs()').fetchall()
+            assert len(printed) == deployer.execute('SELECT count(*) FROM tenfold.scheduled_job').fetchone()[0]
             assert state_of(deployer, 'SELECT tenfold.doctor()') is None
         # No event trigger without a superuser: the view is the net.
         assert state_of(admin, 'DROP EXTENSION tenfold') == '2BP01'
@@ -126,8 +127,8 @@ def test_where_pg_cron_is_elsewhere_the_statements_are_printed(empty):
         fresh.execute('CREATE EXTENSION pgcrypto; CREATE EXTENSION tenfold')
         fresh.execute('SELECT tenfold.create_roles()')
         fresh.execute("SELECT tenfold.install('kernel')")
-        (statement,), *_ = fresh.execute('SELECT tenfold.schedule_jobs()').fetchall()
-        assert statement.startswith("SELECT cron.schedule_in_database('tenfold:fresh:purge_job_runs'")
+        statements = [row[0] for row in fresh.execute('SELECT tenfold.schedule_jobs()')]
+        assert any(one.startswith("SELECT cron.schedule_in_database('tenfold:fresh:purge_job_runs'") for one in statements)
 
 
 def test_postgres_14_is_refused_with_one_line(tmp_path):
