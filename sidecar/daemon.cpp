@@ -72,6 +72,8 @@ Daemon::Daemon(const Settings& settings, std::span<const Worker> workers)
       http_(loop_, most_outgoing_calls),
       providers_(loop_, log_, pool_, http_) {
   for (const Worker& worker : workers) start_worker(worker);
+  metrics_.gauge("tenfold_ready", "1: a request would be served now",
+                 [this] { return readiness().status == 200 ? 1.0 : 0.0; });
   metrics_.gauge("tenfold_database_connections", "connections to Postgres that are up",
                  [this] { return static_cast<double>(pool_.connections_up()); });
   metrics_.gauge("tenfold_database_in_flight", "transactions whose answer is awaited",

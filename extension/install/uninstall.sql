@@ -14,6 +14,7 @@ BEGIN
     PERFORM tenfold._drop_kernel();
   ELSE
     PERFORM tenfold._drop_routes(part.module);
+    PERFORM tenfold._forget_metrics(part.module);
     EXECUTE format('DROP SCHEMA %I CASCADE', part.schema_name);
     DELETE FROM tenfold.scheduled_job j WHERE j.module = part.module;
     DELETE FROM tenfold.migration m WHERE m.module = part.module;

@@ -195,3 +195,19 @@ REVOKE EXECUTE ON FUNCTION tenfold_api.delete_account FROM PUBLIC;
 COMMENT ON FUNCTION tenfold_api.delete_account IS 'Erases the account of the token and ends all its sessions.';
 INSERT INTO tenfold.route (module, method, path, shape, function, success_status, errors, roles) VALUES
   ('kernel', 'DELETE', '/account', 'F', 'tenfold_api.delete_account()', 204, '{404}', '{tenfold_user}');
+
+-- PostgREST knows media types without parameters only: the version is a header of the function's.
+CREATE OR REPLACE FUNCTION tenfold_api.metrics() RETURNS tenfold_api."text/plain"
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM tenfold.respond(200, '{"Content-Type": "text/plain; version=0.0.4; charset=utf-8", "Cache-Control": "no-store"}');
+  RETURN tenfold._metrics_text();
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold_api.metrics FROM PUBLIC;
+COMMENT ON FUNCTION tenfold_api.metrics IS 'What tenfold.metric shows, in the text format of Prometheus.';
+INSERT INTO tenfold.route (module, method, path, shape, function, response, roles, example) VALUES
+  ('kernel', 'GET', '/metrics', 'F', 'tenfold_api.metrics()', '{"type": "string"}', '{tenfold_operator}',
+   '{"response": "# HELP tenfold_accounts accounts\n# TYPE tenfold_accounts gauge\ntenfold_accounts 3\n"}');

@@ -124,6 +124,9 @@ BEGIN
   END IF;
   INSERT INTO tenfold.job VALUES (id, q.queue_id, coalesce(priority, 0), due, 0, coalesce(max_attempts, q.max_attempts), least(due, clock_timestamp()),
     dedupe_key, concurrency_key, NULL, payload);
+  IF q.retention > interval '0' THEN
+    INSERT INTO tenfold.job_entry VALUES (id, q.queue_id, clock_timestamp());
+  END IF;
   RETURN id;
 END
 $$;
@@ -170,9 +173,14 @@ BEGIN
   END IF;
   PERFORM tenfold._check_payload(q, p.payload), tenfold._check_key('concurrency_key', p.concurrency_key)
     FROM ROWS FROM (unnest(payloads), unnest(concurrency_keys)) AS p(payload, concurrency_key);
-  RETURN QUERY INSERT INTO tenfold.job AS j
+  RETURN QUERY WITH added AS (
+    INSERT INTO tenfold.job AS j
     SELECT nextval('tenfold.job_id'), q.queue_id, coalesce(priority, 0), due, 0, coalesce(max_attempts, q.max_attempts), least(due, clock_timestamp()), NULL, p.concurrency_key, NULL, p.payload
-    FROM ROWS FROM (unnest(payloads), unnest(concurrency_keys)) AS p(payload, concurrency_key) RETURNING j.job_id;
+    FROM ROWS FROM (unnest(payloads), unnest(concurrency_keys)) AS p(payload, concurrency_key) RETURNING j.job_id
+  ), entered AS (
+    INSERT INTO tenfold.job_entry SELECT a.job_id, q.queue_id, clock_timestamp() FROM added a WHERE q.retention > interval '0'
+  )
+  SELECT a.job_id FROM added a;
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.enqueue_many FROM PUBLIC;
@@ -188,7 +196,7 @@ DECLARE
   state text;
 BEGIN
   FOR attempt IN 1 .. 2 LOOP
-    IF tenfold._cancel_waiting(job_id) THEN
+    IF tenfold._cancel_waiting(job_id) OR tenfold._cancel_dead(job_id) THEN
       RETURN 'cancelled';
     END IF;
     UPDATE tenfold.job_running r SET cancel_asked = true WHERE r.job_id = cancel_job.job_id;
@@ -198,10 +206,6 @@ BEGIN
     SELECT d.outcome INTO state FROM tenfold.job_done d WHERE d.job_id = cancel_job.job_id;
     IF FOUND THEN
       RETURN state;
-    END IF;
-    DELETE FROM tenfold.job_dead d WHERE d.job_id = cancel_job.job_id;
-    IF FOUND THEN
-      RETURN 'cancelled';
     END IF;
   END LOOP;
   RAISE EXCEPTION 'unknown job %', job_id USING ERRCODE = 'TF024', HINT = 'Jobs that ended are kept for the retention of their queue.';
@@ -231,6 +235,23 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION tenfold._cancel_waiting IS 'takes a job out of its line, if it stands there';
+
+CREATE OR REPLACE FUNCTION tenfold._cancel_dead(id bigint) RETURNS boolean
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  gone tenfold.job_dead;
+BEGIN
+  DELETE FROM tenfold.job_dead d WHERE d.job_id = id RETURNING * INTO gone;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  INSERT INTO tenfold.job_done SELECT id, gone.queue_id, 'cancelled', gone.attempts, gone.created_at, NULL, clock_timestamp(), gone.worker, NULL
+    FROM tenfold.queue q WHERE q.queue_id = gone.queue_id AND q.retention > interval '0';
+  RETURN true;
+END
+$$;
+COMMENT ON FUNCTION tenfold._cancel_dead IS 'ends a dead letter as cancelled: it leaves a trace, or the audit would miss it';
 
 CREATE OR REPLACE FUNCTION tenfold.redrive(job_ids bigint[]) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER  -- operators redrive, and write no table

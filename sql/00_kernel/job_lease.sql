@@ -432,16 +432,23 @@ END
 $$;
 COMMENT ON FUNCTION tenfold.check_jobs IS 'ends silent workers'' leases, takes back marks that a stepping clock left too late, lets forgotten parked jobs go on; gives how many leases it ended';
 
+-- A job's entry in the ledger goes in one statement with the job; see tables/008_audit.sql.
 CREATE OR REPLACE FUNCTION tenfold.purge_jobs() RETURNS bigint
 LANGUAGE plpgsql
+SET enable_nestloop = off  -- as above
 AS $$
 DECLARE
+  oldest timestamptz := clock_timestamp() - (SELECT min(q.retention) FROM tenfold.queue q);
   purged bigint;
 BEGIN
-  DELETE FROM tenfold.job_done d USING tenfold.queue q
-    WHERE d.queue_id = q.queue_id AND d.finished_at < clock_timestamp() - q.retention
-      AND d.finished_at < clock_timestamp() - (SELECT min(n.retention) FROM tenfold.queue n);
-  GET DIAGNOSTICS purged = ROW_COUNT;
+  WITH gone AS (
+    DELETE FROM tenfold.job_done d USING tenfold.queue q
+    WHERE d.queue_id = q.queue_id AND d.finished_at < clock_timestamp() - q.retention AND d.finished_at < oldest RETURNING d.job_id
+  ), forgotten AS (
+    DELETE FROM tenfold.job_entry e USING gone g WHERE e.job_id = g.job_id
+  )
+  SELECT count(*) INTO purged FROM gone;
+  DELETE FROM tenfold.job_entry e WHERE NOT EXISTS (SELECT FROM tenfold.queue q WHERE q.queue_id = e.queue_id AND q.retention > interval '0');
   DELETE FROM tenfold.job_mark m WHERE m.mark_id < (tenfold._mark(m.queue_id, m.priority)).mark_id;
   DELETE FROM tenfold.recurring_run r WHERE r.due_at < clock_timestamp() - interval '7 days';
   RETURN purged;

@@ -28,12 +28,18 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION tenfold._openapi_parameters IS 'a route''s parameters, as OpenAPI describes them';
 
+CREATE OR REPLACE FUNCTION tenfold._openapi_media_type(function text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN coalesce((SELECT t.typname::text FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_type t ON t.oid = p.prorettype
+  WHERE p.oid = to_regprocedure(function) AND t.typtype = 'd' AND t.typname LIKE '%/%'), 'application/json');
+COMMENT ON FUNCTION tenfold._openapi_media_type IS 'what a function answers: the media type that its domain is named after, else JSON';
+
 CREATE OR REPLACE FUNCTION tenfold._openapi_responses(route tenfold.route) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
   SELECT jsonb_object_agg(status, CASE WHEN status < 400 THEN
       jsonb_strip_nulls(jsonb_build_object('description', 'done', 'content', CASE WHEN route.response IS NOT NULL THEN
-        jsonb_build_object('application/json', jsonb_strip_nulls(jsonb_build_object('schema', route.response, 'example', route.example -> 'response'))) END))
+        jsonb_build_object(tenfold._openapi_media_type(route.function), jsonb_strip_nulls(jsonb_build_object('schema', route.response, 'example', route.example -> 'response'))) END))
     ELSE jsonb_build_object('$ref', '#/components/responses/' || status) END)
   FROM (SELECT route.success_status UNION SELECT unnest(route.errors)
         UNION SELECT unnest(ARRAY[400, 429, 503])

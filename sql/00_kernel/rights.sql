@@ -39,6 +39,8 @@ TO tenfold_operator;
 GRANT SELECT ON tenfold.queue, tenfold.queue_stats, tenfold.job_status TO tenfold_worker, tenfold_operator;
 GRANT SELECT ON tenfold.job, tenfold.job_parked, tenfold.job_running, tenfold.job_done, tenfold.job_dead, tenfold.job_key, tenfold.job_mark,
   tenfold.recurring_job, tenfold.recurring_run TO tenfold_operator;
+GRANT SELECT ON tenfold.job_entry, tenfold.audit_result, tenfold.metric, tenfold.declared_metric TO tenfold_operator;
+GRANT EXECUTE ON FUNCTION tenfold.audit(interval), tenfold.write_off_jobs(bigint[]), tenfold._collect_metrics() TO tenfold_operator;
 
 -- The front door logs in as tenfold_authenticator, reads the routes, and becomes the role of each request's token.
 GRANT USAGE ON SCHEMA tenfold TO tenfold_authenticator;

@@ -94,3 +94,5 @@ SELECT tenfold._declare_job('purge_breaker_events', 'kernel', '29 3 * * *', 'SEL
   'trips and closes are kept for 90 days', '5 min');
 SELECT tenfold._declare_job('purge_quota_days', 'kernel', '31 3 * * *', 'SELECT tenfold.purge_quota_days()',
   'the calls of each provider''s days are kept for 90 days', '5 min');
+SELECT tenfold._declare_job('audit_jobs', 'kernel', '41 * * * *', 'SELECT tenfold.run_audit()',
+  'a job that was lost is known within the hour', '10 min');

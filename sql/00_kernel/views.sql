@@ -80,3 +80,9 @@ CREATE OR REPLACE VIEW tenfold.quota_status AS
   WHERE p.quota_per_day IS NOT NULL;
 COMMENT ON VIEW tenfold.quota_status IS
   'today''s calls of each provider that has a quota: reserved, of these not called yet, remaining, and the seconds until the next day';
+
+CREATE OR REPLACE VIEW tenfold.metric AS
+  SELECT s.name, s.labels, s.value, coalesce(d.kind, 'untyped') AS kind, coalesce(d.help, 'not declared') AS help
+  FROM tenfold._collect_metrics() s LEFT JOIN tenfold.declared_metric d USING (name);
+COMMENT ON VIEW tenfold.metric IS
+  'what Prometheus is told (GET /api/v1/metrics), as rows: limiter and cache (with preload), queues, audit, scheduled jobs, the database, and what each module declares';
