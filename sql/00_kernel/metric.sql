@@ -19,7 +19,7 @@ CREATE OR REPLACE FUNCTION tenfold._samples(numbers jsonb, labels jsonb DEFAULT 
 RETURNS SETOF record
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-  SELECT n.key, $2, n.value::double precision FROM jsonb_each_text(numbers) n WHERE n.value IS NOT NULL;
+  SELECT n.key AS name, $2 AS labels, n.value::double precision AS value FROM jsonb_each_text(numbers) n WHERE n.value IS NOT NULL;
 END;
 COMMENT ON FUNCTION tenfold._samples IS 'an object of names and numbers as samples with these labels; without those that are null';
 
