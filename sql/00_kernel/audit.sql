@@ -10,10 +10,10 @@ AS $$
     SELECT e.job_id, e.queue_id FROM tenfold.job_entry e WHERE "window" IS NULL OR e.entered_at >= clock_timestamp() - "window"
   ), state AS (
     SELECT j.job_id, 'waiting' AS name FROM tenfold.job j
-    UNION ALL SELECT p.job_id, 'parked' FROM tenfold.job_parked p
-    UNION ALL SELECT r.job_id, 'running' FROM tenfold.job_running r
-    UNION ALL SELECT d.job_id, 'dead' FROM tenfold.job_dead d
-    UNION ALL SELECT f.job_id, f.outcome FROM tenfold.job_done f
+    UNION ALL SELECT p.job_id, 'parked' AS name FROM tenfold.job_parked p
+    UNION ALL SELECT r.job_id, 'running' AS name FROM tenfold.job_running r
+    UNION ALL SELECT d.job_id, 'dead' AS name FROM tenfold.job_dead d
+    UNION ALL SELECT f.job_id, f.outcome AS name FROM tenfold.job_done f
   ), due AS (
     SELECT e.queue_id, count(*) AS jobs FROM entry e GROUP BY e.queue_id
   ), found AS (  -- a row a state: none is a loss, two are a double

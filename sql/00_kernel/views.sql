@@ -54,12 +54,14 @@ CREATE OR REPLACE VIEW tenfold.job_status AS
     SELECT j.job_id, j.queue_id, CASE WHEN j.due_at > clock_timestamp() THEN 'delayed' ELSE 'waiting' END AS state, j.priority, j.attempts,
       0::real AS progress, NULL AS note, NULL AS worker, j.due_at, j.created_at, NULL::timestamptz AS ended_at, j.last_error AS error, NULL::jsonb AS result
     FROM tenfold.job j
-    UNION ALL SELECT p.job_id, p.queue_id, 'parked', p.priority, p.attempts, 0, NULL, NULL, p.due_at, p.created_at, NULL, p.last_error, NULL FROM tenfold.job_parked p
-    UNION ALL SELECT r.job_id, r.queue_id, CASE WHEN r.cancel_asked THEN 'cancelling' ELSE 'running' END, r.priority, r.attempts, r.progress, r.note, r.worker,
-      r.due_at, r.created_at, NULL, r.last_error, NULL FROM tenfold.job_running r
-    UNION ALL SELECT d.job_id, d.queue_id, 'dead', d.priority, d.attempts, 0, NULL, d.worker, d.due_at, d.created_at, d.died_at, d.reason, NULL FROM tenfold.job_dead d
-    UNION ALL SELECT f.job_id, f.queue_id, f.outcome, NULL, f.attempts, CASE f.outcome WHEN 'done' THEN 1 END, NULL, f.worker, NULL, f.created_at, f.finished_at, NULL, f.result
-    FROM tenfold.job_done f) s
+    UNION ALL SELECT p.job_id, p.queue_id, 'parked' AS state, p.priority, p.attempts, 0 AS progress, NULL AS note, NULL AS worker, p.due_at, p.created_at,
+      NULL AS ended_at, p.last_error AS error, NULL AS result FROM tenfold.job_parked p
+    UNION ALL SELECT r.job_id, r.queue_id, CASE WHEN r.cancel_asked THEN 'cancelling' ELSE 'running' END AS state, r.priority, r.attempts, r.progress, r.note, r.worker,
+      r.due_at, r.created_at, NULL AS ended_at, r.last_error AS error, NULL AS result FROM tenfold.job_running r
+    UNION ALL SELECT d.job_id, d.queue_id, 'dead' AS state, d.priority, d.attempts, 0 AS progress, NULL AS note, d.worker, d.due_at, d.created_at,
+      d.died_at AS ended_at, d.reason AS error, NULL AS result FROM tenfold.job_dead d
+    UNION ALL SELECT f.job_id, f.queue_id, f.outcome AS state, NULL AS priority, f.attempts, CASE f.outcome WHEN 'done' THEN 1 END AS progress, NULL AS note, f.worker,
+      NULL AS due_at, f.created_at, f.finished_at AS ended_at, NULL AS error, f.result FROM tenfold.job_done f) s  -- named in each: pg_dump spells it so
   JOIN tenfold.queue q USING (queue_id);
 COMMENT ON VIEW tenfold.job_status IS
   'every job that is known, in its state: waiting, delayed, parked, running, cancelling, dead, done, cancelled. Ask by job_id';
