@@ -94,7 +94,7 @@ std::optional<std::string> role_of(std::string_view token) {
   const json payload = object_of(token.substr(first + 1, last - first - 1));
   if (!header.is_object() || !payload.is_object()) return std::nullopt;
   if (header.value("alg", json()) != "HS256" || header.contains("crit")) return std::nullopt;
-  const bool is_signed = std::ranges::any_of(rules().keys, [&](const Key& key) {
+  const bool is_signed = std::ranges::any_of(rules().keys, [&](const tenfold::Key& key) {
     if (header.contains("kid") && header["kid"] != key.id) return false;
     return base64url(mac(key.secret, token.substr(0, last))) == token.substr(last + 1);
   });
