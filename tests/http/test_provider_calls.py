@@ -179,7 +179,13 @@ def test_processes_together_keep_to_quota_and_spacing(provider, call, db, name):
 
 def test_one_process_has_a_bounded_number_under_way(provider, call):
     provider.mood = 'hang'
-    threading.Timer(2, lambda: (setattr(provider, 'mood', 200), provider.release.set())).start()
+
+    def release_all():
+        wait_until(lambda: provider.most_under_way == 32, '32 calls under way')
+        provider.mood = 200
+        provider.release.set()
+
+    threading.Thread(target=release_all).start()
     lines = call(*[provider.url] * 50, deadline=20)
     assert lines.count('refused: busy') == 18 and lines.count('200, 2 bytes') == 32
     assert provider.most_under_way == 32
