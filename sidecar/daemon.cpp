@@ -2,8 +2,11 @@
 
 #include <systemd/sd-daemon.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/asio/use_awaitable.hpp>
+#include <random>
 
 namespace tenfold::sidecar {
 namespace {
@@ -11,6 +14,24 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr size_t most_outgoing_calls = 256;
+
+// Names the process: host, pid, and a number that its next life will not have.
+std::string worker_name() {
+  char host[256] = "";
+  gethostname(host, sizeof host - 1);
+  return std::string(host) + ":" + std::to_string(getpid()) + ":" +
+         std::to_string(std::random_device{}() % 10000);
+}
+
+JobOptions job_options(const Settings& settings) {
+  JobOptions options;
+  options.role = settings.text("database.worker_role");
+  options.worker = worker_name();
+  options.poll_least = settings.duration("jobs.poll_least");
+  options.poll_most = std::max(options.poll_least, settings.duration("jobs.poll_most"));
+  options.prepared = settings.flag("database.prepared");
+  return options;
+}
 
 HttpAnswer plain(int status, std::string body) {
   return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::move(body)};
@@ -57,9 +78,13 @@ std::vector<SettingRow> daemon_settings() {
       {"database.connect_timeout", Kind::duration, "5s", "for a new connection", 1, 3'600'000},
       {"database.answer_timeout", Kind::duration, "60s", "then a silent connection is given up", 1,
        3'600'000},
+      {"database.worker_role", Kind::text, "tenfold_worker",
+       "role that claims and ends jobs; empty: that of the login"},
+      {"jobs.poll_least", Kind::duration, "5ms", "between two claims while there is work", 1, 3'600'000},
+      {"jobs.poll_most", Kind::duration, "1s", "between two claims while there is none", 1, 3'600'000},
       {"shutdown.delay", Kind::duration, "0s", "how long /readyz says no before connections are refused", 0,
        3'600'000},
-      {"shutdown.timeout", Kind::duration, "30s", "how long requests under way may take to end", 0,
+      {"shutdown.timeout", Kind::duration, "30s", "how long requests and jobs under way may take to end", 0,
        3'600'000},
   };
 }
@@ -70,7 +95,8 @@ Daemon::Daemon(const Settings& settings, std::span<const Worker> workers)
       loop_(log_),
       pool_(loop_, log_, pool_options(settings)),
       http_(loop_, most_outgoing_calls),
-      providers_(loop_, log_, pool_, http_) {
+      providers_(loop_, log_, pool_, http_),
+      jobs_(loop_, log_, metrics_, pool_, job_options(settings)) {
   for (const Worker& worker : workers) start_worker(worker);
   metrics_.gauge("tenfold_ready", "1: a request would be served now",
                  [this] { return readiness().status == 200 ? 1.0 : 0.0; });
@@ -95,6 +121,7 @@ void Daemon::start_worker(const Worker& worker) {
   for (HttpSource& source : running->worker->http_sources())
     running->servers.push_back(
         std::make_unique<HttpServer>(loop_, log_, std::move(source.options), std::move(source.handler)));
+  for (JobSource& source : running->worker->job_sources()) jobs_.add(std::move(source));
   running_.push_back(std::move(running));
 }
 
@@ -112,6 +139,7 @@ int Daemon::run() {
     }
     loop_.spawn("load " + running->name, load_worker(*running));
   }
+  jobs_.start();
   uint64_t microseconds = 0;
   if (sd_watchdog_enabled(0, &microseconds) > 0)
     loop_.spawn("watchdog", feed_watchdog(std::chrono::microseconds(microseconds)));
@@ -153,25 +181,27 @@ Task<void> Daemon::reload() {
   announce_if_ready();
 }
 
-// Readiness first, so that a load balancer sends no more; then no new connections; then what is under way
-// ends.
+// Readiness first, so that a load balancer sends no more; then no new connections and no new jobs; then what
+// is under way ends. Jobs that do not end in time are given back.
 Task<void> Daemon::drain() {
   draining_ = true;
+  jobs_.drain();
   sd_notify(0, "STOPPING=1");
   log_.info("draining");
   co_await sleep_for(settings_.duration("shutdown.delay"));
   for (const auto& running : running_)
     for (const auto& server : running->servers) server->drain();
   const auto end = std::chrono::steady_clock::now() + settings_.duration("shutdown.timeout");
-  while (requests_under_way() > 0 && std::chrono::steady_clock::now() < end) co_await sleep_for(10ms);
-  if (requests_under_way() > 0)
-    log_.warning("requests were still under way", {{"count", std::to_string(requests_under_way())}});
+  while (under_way() > 0 && std::chrono::steady_clock::now() < end) co_await sleep_for(10ms);
+  if (under_way() > 0)
+    log_.warning("requests or jobs were still under way", {{"count", std::to_string(under_way())}});
+  co_await jobs_.give_back();
   pool_.stop();
   loop_.stop();
 }
 
-size_t Daemon::requests_under_way() const {
-  size_t sum = 0;
+size_t Daemon::under_way() const {
+  size_t sum = jobs_.under_way();
   for (const auto& running : running_)
     for (const auto& server : running->servers) sum += server->active();
   return sum;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "sidecar/job_runner.hpp"
 #include "sidecar/worker.hpp"
 
 namespace tenfold::sidecar {
@@ -40,7 +41,7 @@ class Daemon {
   Task<void> feed_watchdog(std::chrono::microseconds time);
   Task<HttpAnswer> answer_admin(const HttpRequest& request);
   HttpAnswer readiness() const;
-  size_t requests_under_way() const;
+  size_t under_way() const;
   void announce_if_ready();
 
   const Settings& settings_;
@@ -50,6 +51,7 @@ class Daemon {
   Pool pool_;
   HttpClient http_;
   ProviderClient providers_;
+  JobRunner jobs_;
   std::vector<std::unique_ptr<Running>> running_;
   std::unique_ptr<HttpServer> admin_;
   bool draining_ = false;

@@ -4,6 +4,7 @@
 
 #include "sidecar/command_line.hpp"
 #include "workers/gateway/worker.hpp"
+#include "workers/jobs/worker.hpp"
 
 namespace {
 
@@ -19,6 +20,6 @@ void allow_many_files() {
 
 int main(int count, char** words) {
   allow_many_files();
-  const std::array workers{tenfold::gateway::worker()};
+  const std::array workers{tenfold::gateway::worker(), tenfold::jobs::worker()};
   return tenfold::sidecar::run_command_line(count, words, workers);
 }

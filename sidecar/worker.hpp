@@ -10,6 +10,7 @@
 
 #include "sidecar/http_client.hpp"
 #include "sidecar/http_server.hpp"
+#include "sidecar/job_source.hpp"
 #include "sidecar/log.hpp"
 #include "sidecar/metrics.hpp"
 #include "sidecar/pg_pool.hpp"
@@ -39,6 +40,7 @@ class RunningWorker {
   virtual ~RunningWorker() = default;
 
   virtual std::vector<HttpSource> http_sources() { return {}; }
+  virtual std::vector<JobSource> job_sources() { return {}; }
   // Gets ready, and again at each SIGHUP. Waits as long as Postgres is away; what it throws ends the process
   // at the start, and is logged at a reload, after which the worker goes on as before.
   virtual Task<void> load() = 0;

@@ -288,3 +288,6 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.redrive(text, int) FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.redrive(text, int) IS 'brings the dead jobs of a queue back, the oldest first, `most` at a time; gives how many. Errors: TF020 unknown queue';
+
+-- What worker `jobs` of the daemon runs. An operator's settings stay.
+SELECT tenfold.create_queue('http_call') WHERE NOT EXISTS (SELECT FROM tenfold.queue q WHERE q.name = 'http_call');

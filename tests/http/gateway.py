@@ -61,20 +61,23 @@ class Door:
 class Gateway(Door):
     """`with Gateway(dsn, **{'gateway.body_size': '10kB'}) as gateway:` — takes free ports."""
 
+    workers = 'gateway'
+
     def __init__(self, dsn, wait_until_ready=True, **settings):
-        self.settings = {'gateway.listen': '127.0.0.1:0', 'admin.listen': '127.0.0.1:0', 'log.format': 'json',
-                         'database.dsn': dsn} | settings
+        listen = {'gateway.listen': '127.0.0.1:0'} if 'gateway' in self.workers else {}
+        self.settings = listen | {'admin.listen': '127.0.0.1:0', 'log.format': 'json', 'database.dsn': dsn} | settings
         self.wait_until_ready = wait_until_ready
         self.log = []
 
     def __enter__(self):
         flags = [f'--{name}={value}' for name, value in self.settings.items()]
-        self.process = subprocess.Popen([DAEMON, 'run', '--workers=gateway', *flags], stderr=subprocess.PIPE,
-                                        text=True)
+        self.process = subprocess.Popen([DAEMON, 'run', f'--workers={self.workers}', *flags],
+                                        stderr=subprocess.PIPE, text=True)
         threading.Thread(target=self._read_log, daemon=True).start()
         try:
-            self.port = wait_until(lambda: self._port('gateway'), 'the gateway listens')
-            self.admin_port = self._port('admin')
+            self.admin_port = wait_until(lambda: self._port('admin'), 'the daemon listens')
+            if 'gateway' in self.workers:
+                self.port = wait_until(lambda: self._port('gateway'), 'the gateway listens')
             if self.wait_until_ready:
                 wait_until(lambda: self.admin('/readyz')[0] == 200, 'the gateway is ready')
         except BaseException:
@@ -118,6 +121,12 @@ class Gateway(Door):
 
     def wait_for_metric(self, name, value):
         wait_until(lambda: f'\n{name} {value}\n' in self.admin('/metrics')[1], f'{name} is {value}')
+
+
+class JobsDaemon(Gateway):
+    """The daemon with its worker `jobs`, and with no gateway."""
+
+    workers = 'jobs'
 
 
 class Answer:

@@ -1,0 +1,74 @@
+// Runs the jobs of the queues that workers declare: claims in batches, beats the heart of what runs, reports
+// the ends in batches, gives back what it cannot finish. Nothing wakes it: it asks often while there is work,
+// and ever less while there is none.
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "sidecar/job_source.hpp"
+#include "sidecar/log.hpp"
+#include "sidecar/metrics.hpp"
+#include "sidecar/pg_pool.hpp"
+
+namespace tenfold::sidecar {
+
+struct JobOptions {
+  std::string role;    // becomes this role in each transaction; empty: stays the login's
+  std::string worker;  // the name under which leases are held
+  std::chrono::milliseconds poll_least{5}, poll_most{1000};
+  bool prepared = true;
+};
+
+class JobRunner {
+ public:
+  JobRunner(Loop& loop, const Log& log, Metrics& metrics, Pool& pool, JobOptions options);
+  ~JobRunner();
+
+  void add(JobSource source);  // before start()
+  void start();
+
+  // Claims no more.
+  void drain();
+  // Jobs whose end Postgres does not know yet.
+  size_t under_way() const;
+  // Gives back what still runs. Its end counts no more.
+  Task<void> give_back();
+
+ private:
+  struct Queue;
+  struct Statements;
+  using Context = std::shared_ptr<JobContext>;
+
+  Task<void> claim_for_ever(Queue& queue);
+  Task<size_t> claim(Queue& queue, size_t how_many);
+  void begin(Queue& queue, const Rows& rows, int row);
+  Task<void> run_job(Queue& queue, Context context);
+  Task<void> end_failed(Queue& queue, Context context, std::string reason, bool retry);
+  Task<void> report_for_ever(Queue& queue);
+  Task<void> report_done(Queue& queue, std::vector<std::pair<Context, std::string>> done);
+  Task<void> beat_for_ever(Queue& queue);
+  Task<void> beat(Queue& queue);
+  Task<void> expire_for_ever();
+  Task<void> say_progress(JobContext& context, double fraction, std::string note);
+  Task<Reply> ask(const Statement& statement, std::vector<Argument> arguments);
+  Task<Reply> ask_until_answered(const Statement& statement, std::vector<Argument> arguments);
+  void forget(Queue& queue, const JobContext& context);
+  std::chrono::milliseconds jittered(std::chrono::milliseconds time);
+
+  Loop& loop_;
+  const Log& log_;
+  Metrics& metrics_;
+  Pool& pool_;
+  JobOptions options_;
+  std::unique_ptr<Statements> statements_;
+  std::vector<std::unique_ptr<Queue>> queues_;
+  std::minstd_rand random_{std::random_device{}()};
+  bool draining_ = false;
+};
+
+}  // namespace tenfold::sidecar

@@ -1,0 +1,191 @@
+"""Jobs of queue http_call, run by the daemon, against a server that misbehaves."""
+import json
+import signal
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import psycopg
+import pytest
+from gateway import JobsDaemon, wait_until
+
+TRUNCATE = '''TRUNCATE tenfold.job, tenfold.job_parked, tenfold.job_running, tenfold.job_done, tenfold.job_dead,
+  tenfold.job_key, tenfold.job_mark'''
+
+
+class Server(ThreadingHTTPServer):
+    """Answers POSTs by their path: /200, /503, …; /hang after release(); /mend as `status` says."""
+
+    def __init__(self):
+        super().__init__(('127.0.0.1', 0), Handler)
+        self.calls = []
+        self.status = 503
+        self.free = threading.Event()
+
+    def url(self, path):
+        return f'http://127.0.0.1:{self.server_port}{path}'
+
+    def seen(self, path):
+        return [call for call in self.calls if call[0] == path]
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get('Content-Length', 0)))
+        self.server.calls.append((self.path, body, dict(self.headers)))
+        word = self.path.split('/')[1]
+        if word == 'hang':
+            self.server.free.wait(20)
+        if word == 'cut':
+            self.close_connection = True
+            return
+        self.send_response({'mend': self.server.status, 'hang': 200}.get(word) or int(word))
+        self.end_headers()
+        try:
+            self.wfile.write(b'an answer with "quotes", \\ and \xff')
+        except BrokenPipeError:
+            pass  # the daemon did not wait for it
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server():
+    with Server() as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield running
+        running.free.set()
+        running.shutdown()
+
+
+@pytest.fixture
+def dsn(product, db):
+    db.execute("SELECT tenfold.create_queue('http_call', max_attempts => 3, backoff_base => '10 ms', lease => '1 s')")
+    yield product.dsn(user='tenfold_authenticator')
+    product.psql('-c', TRUNCATE)  # a test may have restarted Postgres
+
+
+@pytest.fixture
+def daemon(dsn):
+    with JobsDaemon(dsn) as running:
+        yield running
+
+
+def call(db, url, body=None, **options):
+    names = ''.join(f', {name} => %s' for name in options)
+    payload = json.dumps({'url': url, 'body': body})
+    return db.execute(f"SELECT tenfold.enqueue('http_call', %s{names})", [payload, *options.values()]).fetchone()[0]
+
+
+def state(db, job):
+    row = db.execute('SELECT state FROM tenfold.job_status WHERE job_id = %s', [job]).fetchone()
+    return row and row[0]
+
+
+def wait_for(db, job, wanted):
+    wait_until(lambda: state(db, job) == wanted, f'job {job} is {wanted}')
+
+
+def test_a_job_is_done(db, daemon, server):
+    job = call(db, server.url('/200'), {'n': 1})
+    wait_for(db, job, 'done')
+    path, body, headers = server.seen('/200')[0]
+    assert json.loads(body) == {'n': 1} and headers['Idempotency-Key'] == str(job)
+    result = db.execute('SELECT result FROM tenfold.job_status WHERE job_id = %s', [job]).fetchone()[0]
+    assert result == {'status': 200, 'body': 'an answer with "quotes", \\ and \ufffd'}
+    daemon.wait_for_metric('tenfold_jobs_done_total{queue="http_call"}', 1)
+
+
+def test_three_failures_dead_and_redriven(db, daemon, server):
+    job = call(db, server.url('/mend'))
+    wait_for(db, job, 'dead')
+    assert len(server.seen('/mend')) == 3
+    reason, attempts = db.execute('SELECT reason, attempts FROM tenfold.job_dead WHERE job_id = %s', [job]).fetchone()
+    assert reason.startswith('answered 503: an answer') and attempts == 3
+    server.status = 200
+    assert db.execute("SELECT tenfold.redrive('http_call')").fetchone()[0] == 1
+    wait_for(db, job, 'done')
+    assert len(server.seen('/mend')) == 4
+    daemon.wait_for_metric('tenfold_jobs_failed_total{queue="http_call"}', 3)
+
+
+@pytest.mark.parametrize('path, reason, calls', [
+    ('/404', 'answered 404', 1), ('/302', 'answered 302', 1), ('/429', 'answered 429', 3), ('/cut', '', 3),
+])
+def test_what_is_tried_again(db, daemon, server, path, reason, calls):
+    job = call(db, server.url(path))
+    wait_for(db, job, 'dead')
+    assert len(server.seen(path)) == calls
+    assert reason in db.execute('SELECT reason FROM tenfold.job_dead').fetchone()[0]
+
+
+def test_a_payload_that_is_no_call(db, daemon):
+    job = db.execute("""SELECT tenfold.enqueue('http_call', '{"url": "file:///etc/passwd"}')""").fetchone()[0]
+    wait_for(db, job, 'dead')
+
+
+def test_nobody_there(db, daemon):
+    job = call(db, 'http://127.0.0.1:1/')
+    wait_for(db, job, 'dead')
+
+
+def test_the_heart_beats_beyond_a_lease(db, daemon, server):
+    """The lease is a second; the call takes three."""
+    job = call(db, server.url('/hang'))
+    wait_until(lambda: server.seen('/hang'), 'the call is there')
+    first = db.execute('SELECT epoch, expires_at FROM tenfold.job_running').fetchone()
+    long_ago = "SELECT clock_timestamp() > leased_at + interval '3 s' FROM tenfold.job_running"
+    wait_until(lambda: db.execute(long_ago).fetchone()[0], 'three seconds')
+    db.execute('SELECT tenfold.check_jobs()')
+    epoch, expires_at = db.execute('SELECT epoch, expires_at FROM tenfold.job_running').fetchone()
+    assert epoch == first[0] and expires_at > first[1]
+    server.free.set()
+    wait_for(db, job, 'done')
+    assert len(server.seen('/hang')) == 1
+
+
+def test_deadline(db, dsn, server):
+    with JobsDaemon(dsn, **{'jobs.http_deadline': '200ms'}):
+        job = call(db, server.url('/hang'), max_attempts=1)
+        wait_for(db, job, 'dead')
+        assert 'Timeout' in db.execute('SELECT reason FROM tenfold.job_dead').fetchone()[0]
+
+
+def test_sigterm_waits_for_what_runs(db, dsn, server):
+    with JobsDaemon(dsn) as daemon:
+        job = call(db, server.url('/hang'))
+        wait_until(lambda: server.seen('/hang'), 'the call is there')
+        daemon.signal(signal.SIGTERM)
+        wait_until(lambda: 'draining' in daemon.messages(), 'it drains')
+        later = call(db, server.url('/200'))
+        server.free.set()
+        assert daemon.process.wait(timeout=15) == 0
+        assert (state(db, job), state(db, later)) == ('done', 'waiting')
+
+
+def test_sigterm_gives_back_what_does_not_end(db, dsn, server):
+    with JobsDaemon(dsn, **{'shutdown.timeout': '100ms'}) as daemon:
+        job = call(db, server.url('/hang'))
+        wait_until(lambda: server.seen('/hang'), 'the call is there')
+        daemon.signal(signal.SIGTERM)
+        assert daemon.process.wait(timeout=15) == 0
+    assert db.execute('SELECT job_id, attempts FROM tenfold.job').fetchone() == (job, 0)
+
+
+def test_postgres_goes_and_comes_back(product, dsn, daemon, server):
+    with psycopg.connect(product.dsn(), autocommit=True) as db:
+        job = call(db, server.url('/hang'))
+        wait_until(lambda: server.seen('/hang'), 'the call is there')
+        db.execute('UPDATE tenfold.job_running SET expires_at = expires_at + interval $$1 hour$$')
+    product.restart()
+    server.free.set()
+    with psycopg.connect(product.dsn(), autocommit=True) as db:
+        wait_for(db, job, 'done')
+        wait_for(db, call(db, server.url('/200')), 'done')
+    assert len(server.seen('/hang')) == 1
+
+
+def test_an_unknown_queue_is_told(db, dsn):
+    with JobsDaemon(dsn, **{'jobs.noop_queue': 'nowhere'}) as daemon:
+        wait_until(lambda: any(line['message'] == 'cannot claim jobs' and 'nowhere' in line['error']
+                               for line in daemon.log), 'it says so')

@@ -1,0 +1,66 @@
+#include "workers/jobs/http_call.hpp"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+namespace tenfold::jobs {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::array<std::string_view, 4> methods{"POST", "PUT", "PATCH", "DELETE"};
+
+Error wrong(std::string message) {
+  return {Code::invalid_parameter, std::move(message),
+          R"(a payload is {"url": "https://…", "body": …, "method": "POST", "headers": {…}})"};
+}
+
+bool is_plain(std::string_view text) {
+  return std::ranges::none_of(text, [](unsigned char letter) { return letter < 0x20 || letter == 0x7f; });
+}
+
+std::string lower(std::string text) {
+  std::ranges::transform(text, text.begin(), [](unsigned char letter) { return std::tolower(letter); });
+  return text;
+}
+
+bool has_header(const json& headers, std::string_view name) {
+  return std::ranges::any_of(headers.items(), [&](const auto& one) { return lower(one.key()) == name; });
+}
+
+}  // namespace
+
+Result<HttpCallRequest> read_http_call(const std::string& payload, int64_t job_id) {
+  const json whole = json::parse(payload, nullptr, false);
+  if (!whole.is_object()) return wrong("the payload is no object");
+  HttpCallRequest request;
+  if (!whole.contains("url") || !whole["url"].is_string()) return wrong("the payload has no url");
+  request.url = whole["url"];
+  if (!request.url.starts_with("http://") && !request.url.starts_with("https://"))
+    return wrong("url \"" + request.url + "\" is neither http nor https");
+  if (whole.contains("method")) request.method = whole["method"].is_string() ? whole["method"] : json("");
+  if (std::ranges::find(methods, request.method) == methods.end())
+    return wrong("method \"" + request.method + "\" is not POST, PUT, PATCH or DELETE");
+  const json headers = whole.value("headers", json::object());
+  if (!headers.is_object()) return wrong("headers are no object");
+  for (const auto& [name, value] : headers.items()) {
+    if (!value.is_string() || !is_plain(name) || !is_plain(value.get<std::string>()))
+      return wrong("header \"" + name + "\" is no line of text");
+    request.headers.push_back(name + ": " + value.get<std::string>());
+  }
+  if (!has_header(headers, "content-type")) request.headers.push_back("Content-Type: application/json");
+  if (!has_header(headers, "idempotency-key"))
+    request.headers.push_back("Idempotency-Key: " + std::to_string(job_id));
+  if (whole.contains("body")) request.body = whole["body"].dump();
+  return request;
+}
+
+Outcome outcome_of(int status) {
+  if (status >= 200 && status < 300) return Outcome::done;
+  if (status == 0 || status == 408 || status == 425 || status == 429 || status >= 500) return Outcome::retry;
+  return Outcome::dead;
+}
+
+}  // namespace tenfold::jobs

@@ -1,0 +1,29 @@
+// A job of queue http_call as a request, and the answer as an outcome. Pure: no loop, no socket.
+#pragma once
+
+#include "kernel/wall.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kernel/result.hpp"
+
+namespace tenfold::jobs {
+
+struct HttpCallRequest {
+  std::string method = "POST", url, body;
+  std::vector<std::string> headers;  // "Name: value"
+};
+
+// Of {"url", "body", "method", "headers"}: body is any JSON, sent as such; method is POST, PUT, PATCH or
+// DELETE. Adds Content-Type, and Idempotency-Key with the job's id, where the payload has none of its own. An
+// error names what is wrong.
+Result<HttpCallRequest> read_http_call(const std::string& payload, int64_t job_id);
+
+enum class Outcome { done, retry, dead };
+
+// 2xx is done. Another attempt may help where there was no answer (0), or with 408, 425, 429 and 5xx.
+Outcome outcome_of(int status);
+
+}  // namespace tenfold::jobs

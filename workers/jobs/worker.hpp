@@ -1,0 +1,10 @@
+// Jobs that every installation can use: calls to URLs that outlive their caller.
+#pragma once
+
+#include "sidecar/worker.hpp"
+
+namespace tenfold::jobs {
+
+sidecar::Worker worker();
+
+}  // namespace tenfold::jobs
