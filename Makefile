@@ -3,7 +3,7 @@
 PG_CONFIG ?= $(shell dev/cluster bindir)/pg_config
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build daemon install demo demo-stop check check-unit check-http check-trixie fuzz lint clean
+.PHONY: help deps build daemon install demo demo-stop check check-unit check-http check-trixie fuzz faults lint clean
 
 help: ## says what each target does
 	@sed -n 's/^\([a-z%-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -54,6 +54,11 @@ bench-%: ## measures one thing against its rivals: make bench-nearby
 fuzz: ## every fuzzer for FUZZ_SECONDS (600), and requests to every route for as long
 	@dev/deps unit build test
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} tests/run fuzz extension fuzz_http
+
+faults: ## kills what runs, seed by seed: FAULT_SEEDS (1-20); what passed is left out the next time
+	@dev/deps unit build test
+	@$(MAKE) --no-print-directory install daemon
+	@tests/faults/run --seeds $${FAULT_SEEDS:-1-20}
 
 lint: ## format, tidy, include wall, exported symbols, comments
 	@dev/deps unit build test

@@ -114,7 +114,7 @@ struct JobRunner::Statements {
 
 struct JobRunner::Queue {
   JobSource source;
-  asio::steady_timer room, done_bell, heart;  // waited on until cancelled: a condition, on one thread
+  asio::steady_timer room, pause, done_bell, heart;  // waited on until cancelled: a condition, on one thread
   std::map<int64_t, Context> held;
   std::vector<std::pair<Context, std::string>> done;
   milliseconds lease = 30s;
@@ -124,6 +124,7 @@ struct JobRunner::Queue {
   Queue(JobSource declared, asio::io_context& io, Metrics& metrics)
       : source(std::move(declared)),
         room(io),
+        pause(io),
         done_bell(io),
         heart(io),
         claimed(metrics.counter("tenfold_jobs_claimed_total", "jobs that were claimed",
@@ -171,7 +172,10 @@ void JobRunner::start() {
 
 void JobRunner::drain() {
   draining_ = true;
-  for (const auto& queue : queues_) queue->room.cancel();
+  for (const auto& queue : queues_) {
+    queue->room.cancel();
+    queue->pause.cancel();
+  }
 }
 
 size_t JobRunner::under_way() const {
@@ -208,7 +212,7 @@ Task<void> JobRunner::claim_for_ever(Queue& queue) {
     const size_t taken = co_await claim(queue, room);
     if (taken == room) continue;
     pause = taken > 0 ? options_.poll_least : std::min(pause * 2, options_.poll_most);
-    co_await Queue::wait(queue.room, jittered(pause));
+    co_await Queue::wait(queue.pause, jittered(pause));
   }
 }
 
@@ -366,7 +370,9 @@ Task<void> JobRunner::beat(Queue& queue) {
 
 Task<void> JobRunner::expire_for_ever() {
   while (true) {
-    co_await sleep_for(jittered(expire_every));
+    milliseconds pause = expire_every;
+    for (const auto& queue : queues_) pause = std::min(pause, queue->lease);
+    co_await sleep_for(jittered(pause));
     co_await ask(statements_->expire, arguments_of());
   }
 }

@@ -32,7 +32,7 @@ bool has_header(const json& headers, std::string_view name) {
 
 }  // namespace
 
-Result<HttpCallRequest> read_http_call(const std::string& payload, int64_t job_id) {
+Result<HttpCallRequest> read_http_call(const std::string& payload, int64_t job_id, int64_t epoch) {
   const json whole = json::parse(payload, nullptr, false);
   if (!whole.is_object()) return wrong("the payload is no object");
   HttpCallRequest request;
@@ -53,6 +53,7 @@ Result<HttpCallRequest> read_http_call(const std::string& payload, int64_t job_i
   if (!has_header(headers, "content-type")) request.headers.push_back("Content-Type: application/json");
   if (!has_header(headers, "idempotency-key"))
     request.headers.push_back("Idempotency-Key: " + std::to_string(job_id));
+  request.headers.push_back("Job-Epoch: " + std::to_string(epoch));
   if (whole.contains("body")) request.body = whole["body"].dump();
   return request;
 }

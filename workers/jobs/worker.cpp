@@ -59,7 +59,7 @@ class Jobs : public sidecar::RunningWorker {
 
  private:
   Task<std::string> call(JobContext& context) {
-    const auto request = read_http_call(context.job().payload, context.job().id);
+    const auto request = read_http_call(context.job().payload, context.job().id, context.job().epoch);
     if (!request) throw JobFailure(request.error().message + "; " + request.error().hint, false);
     sidecar::HttpCall outgoing{request->method, request->url, request->headers, request->body,
                                context.time_left()};

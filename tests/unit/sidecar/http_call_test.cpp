@@ -6,22 +6,22 @@ namespace tenfold::jobs {
 namespace {
 
 TEST(HttpCall, PostsTheBodyAsJson) {
-  const auto request = read_http_call(R"({"url": "https://a.example/x", "body": {"n": 1}})", 7);
+  const auto request = read_http_call(R"({"url": "https://a.example/x", "body": {"n": 1}})", 7, 9);
   ASSERT_TRUE(request);
   EXPECT_EQ(request->method, "POST");
   EXPECT_EQ(request->url, "https://a.example/x");
   EXPECT_EQ(request->body, R"({"n":1})");
-  EXPECT_EQ(request->headers,
-            (std::vector<std::string>{"Content-Type: application/json", "Idempotency-Key: 7"}));
+  EXPECT_EQ(request->headers, (std::vector<std::string>{"Content-Type: application/json",
+                                                        "Idempotency-Key: 7", "Job-Epoch: 9"}));
 }
 
 TEST(HttpCall, OwnHeadersWin) {
   const auto request = read_http_call(
       R"({"url": "http://a", "method": "PUT", "headers": {"content-TYPE": "text/plain", "Idempotency-Key": "k"}})",
-      7);
+      7, 9);
   ASSERT_TRUE(request);
   EXPECT_EQ(request->method, "PUT");
-  EXPECT_EQ(request->headers.size(), 2u);
+  EXPECT_EQ(request->headers.size(), 3u);
   EXPECT_EQ(request->body, "");
 }
 
@@ -32,7 +32,7 @@ TEST(HttpCall, RefusesWhatIsNoCall) {
         R"({"url": "http://a", "headers": []})", R"({"url": "http://a", "headers": {"A": 1}})",
         R"({"url": "http://a", "headers": {"A": "b\r\nC: d"}})",
         R"({"url": "http://a", "headers": {"A\nB": "c"}})"})
-    EXPECT_FALSE(read_http_call(payload, 1)) << payload;
+    EXPECT_FALSE(read_http_call(payload, 1, 2)) << payload;
 }
 
 TEST(HttpCall, OutcomeOfAStatus) {
