@@ -1,6 +1,7 @@
 """Every row of tenfold.route over HTTP: as its example says, by every role, and with what it should never get."""
 import json
 import os
+import re
 import time
 import uuid
 from urllib.parse import quote
@@ -98,10 +99,16 @@ def test_ten_megabytes_are_too_many(door, db, routes):
             assert door.raw(head.encode()).startswith(b'HTTP/1.1 413 ')
 
 
-# Any text in any place of any route. FUZZ_SECONDS is how long; `make fuzz` gives it ten minutes.
+# Any text in any place of any route. In check the same ones each time, so that a commit is not refused by chance;
+# FUZZ_SECONDS is how long others are made up: `make fuzz` gives it ten minutes.
 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30),
                     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4), max_leaves=8)
+
+
+def is_unicode(text):
+    """What from_regex makes up may hold half a surrogate pair, for which UTF-8 has no bytes."""
+    return not re.search('[\ud800-\udfff]', text)
 
 
 @st.composite
@@ -111,7 +118,8 @@ def requests(draw, routes):
     example = {'path': {}, 'query': {}}
     for parameter in route['parameters']:
         if parameter['in'] == 'path' or draw(st.booleans()):
-            value = draw(st.from_regex(parameter['pattern'], fullmatch=True) | st.text(max_size=30))
+            near = st.from_regex(parameter['pattern'], fullmatch=True).filter(is_unicode)
+            value = draw(near | st.text(max_size=30))
             example[parameter['in']][parameter['name']] = quote(value, safe='') or '-'
     if route['shape'] == 'J':
         known = {name: JSON | like(schema) for name, schema in route['body'].get('properties', {}).items()}
@@ -131,10 +139,11 @@ def like(schema):
 def test_no_request_is_a_500(door, product, routes, hotel_id):
     headers = service_token(product, 'tenfold_operator', sub=str(uuid.uuid4()))
     routes = [route for route in routes if route['shape'] in 'FJ']
-    end = time.monotonic() + float(os.environ.get('FUZZ_SECONDS', '5'))
+    seconds = float(os.environ.get('FUZZ_SECONDS', '0'))
+    end = time.monotonic() + seconds
     asked = 0
 
-    @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), database=None, derandomize=not seconds)
     @given(requests(routes))
     def ask(request):
         nonlocal asked
@@ -144,6 +153,7 @@ def test_no_request_is_a_500(door, product, routes, hotel_id):
         assert answer.status < 400 or answer.json()['message']
         asked += 1
 
+    ask()
     while time.monotonic() < end:
         ask()
     assert asked >= 100
