@@ -31,7 +31,7 @@ struct Calls {
         loop(log),
         pool(loop, log, pool_options(settings)),
         http(loop, asked.urls.size()),
-        providers(loop, log, pool, http),
+        providers(loop, log, pool, http, settings.text("database.worker_role")),
         replies(asked.urls.size()),
         left(asked.urls.size()) {}
 

@@ -95,7 +95,7 @@ Daemon::Daemon(const Settings& settings, std::span<const Worker> workers)
       loop_(log_),
       pool_(loop_, log_, pool_options(settings)),
       http_(loop_, most_outgoing_calls),
-      providers_(loop_, log_, pool_, http_),
+      providers_(loop_, log_, pool_, http_, settings.text("database.worker_role")),
       jobs_(loop_, log_, metrics_, pool_, job_options(settings)) {
   for (const Worker& worker : workers) start_worker(worker);
   metrics_.gauge("tenfold_ready", "1: a request would be served now",

@@ -94,7 +94,7 @@ milliseconds JobContext::time_left() const {
 }
 
 struct JobRunner::Statements {
-  Statement role, claim, complete, fail, release, heartbeat, progress, expire;
+  Statement role, claim, complete, fail, postpone, release, heartbeat, progress, expire;
 
   Statements(const JobOptions& options, Statement::Keep keep)
       : role("SELECT set_config('role', $1, true)", keep, options.role),
@@ -105,6 +105,8 @@ struct JobRunner::Statements {
             keep, options.role),
         complete("SELECT cardinality(tenfold.complete_jobs($1, $2, $3, true))", keep, options.role),
         fail("SELECT tenfold.fail_job($1, $2, $3, $4)", keep, options.role),
+        postpone("SELECT tenfold.postpone_job($1, $2, make_interval(secs => $3::float8 / 1000), $4)", keep,
+                 options.role),
         release("SELECT cardinality(tenfold.release_jobs($1, $2))", keep, options.role),
         heartbeat("SELECT job_id, cancel_asked FROM tenfold.heartbeat_jobs($1, $2, true)", keep,
                   options.role),
@@ -118,7 +120,7 @@ struct JobRunner::Queue {
   std::map<int64_t, Context> held;
   std::vector<std::pair<Context, std::string>> done;
   milliseconds lease = 30s;
-  prometheus::Counter &claimed, &finished, &failed, &lost;
+  prometheus::Counter &claimed, &finished, &failed, &postponed, &lost;
   prometheus::Histogram& seconds;
 
   Queue(JobSource declared, asio::io_context& io, Metrics& metrics)
@@ -132,6 +134,9 @@ struct JobRunner::Queue {
         finished(
             metrics.counter("tenfold_jobs_done_total", "jobs that were done", {{"queue", source.queue}})),
         failed(metrics.counter("tenfold_jobs_failed_total", "runs that failed", {{"queue", source.queue}})),
+        postponed(metrics.counter("tenfold_jobs_postponed_total",
+                                  "runs that could not begin, as where a breaker is open",
+                                  {{"queue", source.queue}})),
         lost(metrics.counter("tenfold_jobs_lost_total", "runs whose lease was lost",
                              {{"queue", source.queue}})),
         seconds(metrics.histogram("tenfold_jobs_run_seconds", "time of one run", {{"queue", source.queue}})) {
@@ -252,12 +257,16 @@ Task<void> JobRunner::run_job(Queue& queue, Context context) {
   const auto started = JobContext::Clock::now();
   std::string result, reason;
   bool failed = true, retry = true;
+  std::optional<milliseconds> delay;
   try {
     result = co_await queue.source.handler(*context);
     failed = false;
   } catch (const JobFailure& failure) {
     reason = failure.what();
     retry = failure.retry;
+  } catch (const JobPostponed& postponed) {
+    reason = postponed.what();
+    delay = postponed.delay;
   } catch (const std::exception& failure) {
     reason = failure.what();
   }
@@ -265,6 +274,8 @@ Task<void> JobRunner::run_job(Queue& queue, Context context) {
   if (context->lost_) {
     queue.lost.Increment();
     forget(queue, *context);
+  } else if (delay) {
+    co_await postpone(queue, context, std::move(reason), *delay);
   } else if (failed) {
     co_await end_failed(queue, context, std::move(reason), retry);
   } else {
@@ -287,6 +298,15 @@ Task<void> JobRunner::end_failed(Queue& queue, Context context, std::string reas
                                 {"reason", reason},
                                 {"outcome", outcome}});
   queue.failed.Increment();
+  forget(queue, *context);
+}
+
+Task<void> JobRunner::postpone(Queue& queue, Context context, std::string reason, milliseconds delay) {
+  const Job& job = context->job();
+  co_await ask_until_answered(statements_->postpone,
+                              arguments_of(std::to_string(job.id), std::to_string(job.epoch),
+                                           std::to_string(delay.count()), clean(std::move(reason))));
+  queue.postponed.Increment();
   forget(queue, *context);
 }
 

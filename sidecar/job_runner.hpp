@@ -49,6 +49,7 @@ class JobRunner {
   void begin(Queue& queue, const Rows& rows, int row);
   Task<void> run_job(Queue& queue, Context context);
   Task<void> end_failed(Queue& queue, Context context, std::string reason, bool retry);
+  Task<void> postpone(Queue& queue, Context context, std::string reason, std::chrono::milliseconds delay);
   Task<void> report_for_ever(Queue& queue);
   Task<void> report_done(Queue& queue, std::vector<std::pair<Context, std::string>> done);
   Task<void> beat_for_ever(Queue& queue);

@@ -57,6 +57,14 @@ struct JobFailure : std::runtime_error {
   bool retry;  // false: another attempt would fail as well; the job is dead at once
 };
 
+// Thrown by a handler: the run could not begin, and is no attempt. The job comes back after the delay.
+struct JobPostponed : std::runtime_error {
+  JobPostponed(const std::string& reason, std::chrono::milliseconds time)
+      : std::runtime_error(reason), delay(time) {}
+
+  std::chrono::milliseconds delay;
+};
+
 // Gives the result as JSON, empty for none.
 using JobHandler = std::function<Task<std::string>(JobContext&)>;
 

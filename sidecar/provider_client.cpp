@@ -65,10 +65,10 @@ Task<ProviderReply> ProviderClient::send(std::string provider, HttpCall asked) {
 }
 
 Task<ProviderReply> ProviderClient::call(const std::string& provider, HttpCall asked) {
-  static const Statement ask("SELECT permit, reason, retry_after FROM tenfold.call_permit($1)");
+  static const Statement permit_for("SELECT permit, reason, retry_after FROM tenfold.call_permit($1)");
   std::vector<Query> queries;
-  queries.push_back({&ask, {{provider}}});
-  const Reply answer = co_await database_.run(std::move(queries));
+  queries.push_back({&permit_for, {{provider}}});
+  const Reply answer = co_await ask(std::move(queries));
   if (answer.failure) co_return no_permit(*answer.failure);
   const Rows& row = answer.rows.front();
   if (row.is_null(0, 0)) co_return ProviderReply{std::string(row.text(0, 1)), number_of(row.text(0, 2))};
@@ -109,7 +109,7 @@ Task<void> ProviderClient::send_batch(std::vector<Report> batch) {
   std::vector<Query> queries;
   for (const Report& one : batch)
     queries.push_back({&tell, {{one.provider}, {one.permit}, {one.outcome}, {std::to_string(one.seconds)}}});
-  const Reply answer = co_await database_.run(std::move(queries));
+  const Reply answer = co_await ask(std::move(queries));
   for (size_t i = 0; i < answer.rows.size() && !answer.failure; i++)
     if (!answer.rows[i].is_null(0, 0))
       log_.warning("the breaker of a provider changed",
@@ -125,6 +125,16 @@ Task<void> ProviderClient::send_batch(std::vector<Report> batch) {
   }
   log_.warning("calls of providers are not reported",
                {{"count", std::to_string(batch.size())}, {"error", why(*answer.failure)}});
+}
+
+// In one transaction, as the role.
+Task<Reply> ProviderClient::ask(std::vector<Query> queries) {
+  static const Statement become("SELECT set_config('role', $1, true)");
+  if (role_.empty()) co_return co_await database_.run(std::move(queries));
+  queries.insert(queries.begin(), Query{&become, {{role_}}});
+  Reply reply = co_await database_.run(std::move(queries));
+  if (!reply.rows.empty()) reply.rows.erase(reply.rows.begin());
+  co_return reply;
 }
 
 Task<void> ProviderClient::wait_until_reported() {

@@ -26,9 +26,15 @@ const char* outcome_of(const HttpReply& reply);
 
 class ProviderClient {
  public:
-  ProviderClient(Loop& loop, const Log& log, Pool& database, HttpClient& http,
+  // role: becomes this one in each transaction; empty: stays the login's.
+  ProviderClient(Loop& loop, const Log& log, Pool& database, HttpClient& http, std::string role,
                  size_t most_in_flight_each = 32)
-      : loop_(loop), log_(log), database_(database), http_(http), most_in_flight_each_(most_in_flight_each) {}
+      : loop_(loop),
+        log_(log),
+        database_(database),
+        http_(http),
+        role_(std::move(role)),
+        most_in_flight_each_(most_in_flight_each) {}
 
   // Never throws for what the provider does. Without a permit nothing is sent.
   Task<ProviderReply> send(std::string provider, HttpCall call);
@@ -46,11 +52,13 @@ class ProviderClient {
   void report(Report report);
   Task<void> send_reports();
   Task<void> send_batch(std::vector<Report> batch);
+  Task<Reply> ask(std::vector<Query> queries);
 
   Loop& loop_;
   const Log& log_;
   Pool& database_;
   HttpClient& http_;
+  std::string role_;
   size_t most_in_flight_each_;
   std::map<std::string, size_t> in_flight_;
   std::deque<Report> reports_;

@@ -382,6 +382,27 @@ $$;
 REVOKE EXECUTE ON FUNCTION tenfold.release_jobs FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.release_jobs IS 'gives jobs back that were not run, or not to their end: due at once, and this attempt does not count. Gives the ids of those that were still held';
 
+CREATE OR REPLACE FUNCTION tenfold.postpone_job(job_id bigint, epoch bigint, delay interval, reason text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER  -- as claim_jobs
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  job tenfold.job_running;
+BEGIN
+  IF delay IS NULL OR delay NOT BETWEEN '0' AND interval '1 year' THEN
+    RAISE EXCEPTION 'a job cannot be postponed by %', delay USING ERRCODE = '22023', HINT = 'From 0 to a year.';
+  END IF;
+  DELETE FROM tenfold.job_running r WHERE r.job_id = postpone_job.job_id AND r.epoch = postpone_job.epoch RETURNING * INTO job;
+  PERFORM tenfold._refuse_stale(ARRAY[job_id], ARRAY[epoch], CASE WHEN FOUND THEN ARRAY[job_id] ELSE '{}' END, false);
+  INSERT INTO tenfold.job VALUES (job.job_id, job.queue_id, job.priority, tenfold._due_at(clock_timestamp() + delay), job.attempts - 1,
+    job.max_attempts, job.created_at, job.dedupe_key, job.concurrency_key, left(reason, 10000), job.payload);
+  PERFORM tenfold._release_keys(ARRAY[job.queue_id], ARRAY[NULL::text], ARRAY[job.concurrency_key]);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold.postpone_job FROM PUBLIC;
+COMMENT ON FUNCTION tenfold.postpone_job IS
+  'gives a job back that could not begin now, as when a breaker is open: due after the delay, and this attempt does not count. Errors: TF021 the lease is over, 22023 the delay';
+
 CREATE OR REPLACE FUNCTION tenfold.expire_leases(most int DEFAULT 1000) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER  -- as claim_jobs
 SET search_path = pg_catalog, pg_temp

@@ -29,7 +29,8 @@ TO tenfold_worker, tenfold_operator;
 GRANT EXECUTE ON FUNCTION
   tenfold.claim_jobs(text, text, int), tenfold.heartbeat_jobs(bigint[], bigint[], boolean), tenfold.heartbeat_job(bigint, bigint),
   tenfold.progress_job(bigint, bigint, double precision, text), tenfold.complete_jobs(bigint[], bigint[], jsonb[], boolean),
-  tenfold.fail_job(bigint, bigint, text, boolean), tenfold.release_jobs(bigint[], bigint[]), tenfold.expire_leases(int)
+  tenfold.fail_job(bigint, bigint, text, boolean), tenfold.release_jobs(bigint[], bigint[]),
+  tenfold.postpone_job(bigint, bigint, interval, text), tenfold.expire_leases(int)
 TO tenfold_worker;
 GRANT EXECUTE ON FUNCTION
   tenfold.create_queue(text, int, interval, interval, interval, interval, boolean, int, int, interval), tenfold.pause_queue(text, boolean),

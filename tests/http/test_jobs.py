@@ -71,9 +71,9 @@ def daemon(dsn):
         yield running
 
 
-def call(db, url, body=None, **options):
+def call(db, url, body=None, provider='', **options):
     names = ''.join(f', {name} => %s' for name in options)
-    payload = json.dumps({'url': url, 'body': body})
+    payload = json.dumps({'url': url, 'body': body, 'provider': provider})
     return db.execute(f"SELECT tenfold.enqueue('http_call', %s{names})", [payload, *options.values()]).fetchone()[0]
 
 
@@ -142,6 +142,26 @@ def test_the_heart_beats_beyond_a_lease(db, daemon, server):
     server.free.set()
     wait_for(db, job, 'done')
     assert len(server.seen('/hang')) == 1
+
+
+def test_an_open_breaker_is_no_attempt(db, daemon, server):
+    db.execute("SELECT tenfold.create_provider('moody')")
+    db.execute("UPDATE tenfold.provider SET failures_in_a_row = 2, open_for = '300 ms', open_factor = 1 WHERE name = 'moody'")
+    jobs = [call(db, server.url('/mend'), provider='moody', max_attempts=5) for _ in range(2)]
+    states = "SELECT array_agg(state ORDER BY at) FROM tenfold.breaker_event WHERE provider = 'moody'"
+    wait_until(lambda: (db.execute(states).fetchone()[0] or []).count('open') >= 4, 'it opened, and opened again')
+    wait_until(lambda: 'is not asked now: open' in str(db.execute('SELECT last_error FROM tenfold.job').fetchall()), 'one waits')
+    server.status = 200
+    for job in jobs:
+        wait_for(db, job, 'done')
+    wait_until(lambda: db.execute(states).fetchone()[0][-1] == 'closed', 'the breaker closed')
+    db.execute("DELETE FROM tenfold.provider WHERE name = 'moody'")
+
+
+def test_an_unknown_provider(db, daemon, server):
+    job = call(db, server.url('/200'), provider='nobody')
+    wait_for(db, job, 'dead')
+    assert not server.seen('/200')
 
 
 def test_deadline(db, dsn, server):

@@ -13,8 +13,9 @@ using nlohmann::json;
 constexpr std::array<std::string_view, 4> methods{"POST", "PUT", "PATCH", "DELETE"};
 
 Error wrong(std::string message) {
-  return {Code::invalid_parameter, std::move(message),
-          R"(a payload is {"url": "https://…", "body": …, "method": "POST", "headers": {…}})"};
+  return {
+      Code::invalid_parameter, std::move(message),
+      R"(a payload is {"url": "https://…", "body": …, "method": "POST", "headers": {…}, "provider": "name"})"};
 }
 
 bool is_plain(std::string_view text) {
@@ -43,6 +44,8 @@ Result<HttpCallRequest> read_http_call(const std::string& payload, int64_t job_i
   if (whole.contains("method")) request.method = whole["method"].is_string() ? whole["method"] : json("");
   if (std::ranges::find(methods, request.method) == methods.end())
     return wrong("method \"" + request.method + "\" is not POST, PUT, PATCH or DELETE");
+  if (whole.contains("provider") && !whole["provider"].is_string()) return wrong("provider is no name");
+  request.provider = whole.value("provider", "");
   const json headers = whole.value("headers", json::object());
   if (!headers.is_object()) return wrong("headers are no object");
   for (const auto& [name, value] : headers.items()) {

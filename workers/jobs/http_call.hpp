@@ -13,13 +13,14 @@ namespace tenfold::jobs {
 
 struct HttpCallRequest {
   std::string method = "POST", url, body;
+  std::string provider;              // of tenfold.provider, whose breaker and quota count; empty: none
   std::vector<std::string> headers;  // "Name: value"
 };
 
-// Of {"url", "body", "method", "headers"}: body is any JSON, sent as such; method is POST, PUT, PATCH or
-// DELETE. Adds Content-Type, and Idempotency-Key with the job's id, where the payload has none of its own;
-// and Job-Epoch, which grows with each run: who remembers the highest can refuse a run that lost its lease.
-// An error names what is wrong.
+// Of {"url", "body", "method", "headers", "provider"}: body is any JSON, sent as such; method is POST, PUT,
+// PATCH or DELETE. Adds Content-Type, and Idempotency-Key with the job's id, where the payload has none of
+// its own; and Job-Epoch, which grows with each run: who remembers the highest can refuse a run that lost its
+// lease. An error names what is wrong.
 Result<HttpCallRequest> read_http_call(const std::string& payload, int64_t job_id, int64_t epoch);
 
 enum class Outcome { done, retry, dead };

@@ -1,5 +1,8 @@
 #include "workers/jobs/worker.hpp"
 
+#include <chrono>
+#include <cmath>
+
 #include "sidecar/json_text.hpp"
 #include "workers/jobs/http_call.hpp"
 
@@ -8,11 +11,14 @@ namespace {
 
 using sidecar::JobContext;
 using sidecar::JobFailure;
+using sidecar::JobPostponed;
 using sidecar::JobSource;
 using sidecar::Services;
 using sidecar::SettingRow;
 using sidecar::Task;
+using std::chrono::milliseconds;
 
+constexpr milliseconds least_wait{100};
 constexpr size_t most_kept = 1000;  // bytes of an answer that stay with the job, for people
 
 std::vector<SettingRow> settings() {
@@ -64,13 +70,25 @@ class Jobs : public sidecar::RunningWorker {
     sidecar::HttpCall outgoing{request->method, request->url, request->headers, request->body,
                                context.time_left()};
     outgoing.most_bytes = services_.settings.size("jobs.http_answer_size");
-    const sidecar::HttpReply reply = co_await services_.http.send(std::move(outgoing));
+    const sidecar::HttpReply reply = co_await send(request->provider, std::move(outgoing));
     const Outcome outcome = outcome_of(reply.status);
     if (outcome == Outcome::done) co_return result_of(reply);
     throw JobFailure(reply.status == 0
                          ? reply.error
                          : "answered " + std::to_string(reply.status) + ": " + beginning_of(reply.body),
                      outcome == Outcome::retry);
+  }
+
+  // A refusal of the provider's breaker or quota is no attempt: the job comes back when it may be asked
+  // again.
+  Task<sidecar::HttpReply> send(const std::string& provider, sidecar::HttpCall call) {
+    if (provider.empty()) co_return co_await services_.http.send(std::move(call));
+    const sidecar::ProviderReply reply = co_await services_.providers.send(provider, std::move(call));
+    if (reply.refused == "database") throw JobFailure(reply.reply.error, true);
+    if (!reply.refused.empty())
+      throw JobPostponed("provider " + provider + " is not asked now: " + reply.refused,
+                         std::max(least_wait, milliseconds(std::lround(reply.retry_after * 1000))));
+    co_return reply.reply;
   }
 
   Services services_;

@@ -99,6 +99,13 @@ SELECT matches(last_error, '^worker w fell silent', 'and that is the reason') FR
 SELECT pg_temp.hurry(), pg_temp.claim('q');
 SELECT is(tenfold.release_jobs(ARRAY[:d], ARRAY[pg_temp.epoch(:d)]), ARRAY[:d]::bigint[], 'given back');
 SELECT is(attempts, 1, '… which is no attempt') FROM tenfold.job WHERE job_id = :d;
+SELECT pg_temp.claim('q');
+SELECT throws_ok(format('SELECT tenfold.postpone_job(%s, 0, $i$1 s$i$, NULL)', :d), 'TF021', NULL, 'postpone with a dead epoch');
+SELECT throws_ok(format('SELECT tenfold.postpone_job(%s, 0, $i$-1 s$i$, NULL)', :d), '22023', NULL, 'postpone into the past');
+SELECT tenfold.postpone_job(:d, pg_temp.epoch(:d), '1 min', 'the breaker is open');
+SELECT row_eq(format($$SELECT attempts, last_error, due_at > clock_timestamp() + interval '55 s' FROM tenfold.job WHERE job_id = %s$$, :d),
+  ROW(1, 'the breaker is open'::text, true), 'postponed, which is no attempt');
+SELECT pg_temp.hurry();
 SELECT pg_temp.complete(pg_temp.claim('q'));
 
 -- Priority with aging: one step is worth a minute.

@@ -103,6 +103,7 @@ INSERT INTO deed VALUES
   ('tenfold.heartbeat_job', $$SELECT tenfold.heartbeat_job(-1, 0)$$, 'worker', 'TF021'),
   ('tenfold.progress_job', $$SELECT tenfold.progress_job(-1, 0, 0.5)$$, 'worker', 'TF021'),
   ('tenfold.fail_job', $$SELECT tenfold.fail_job(-1, 0, 'x')$$, 'worker', 'TF021'),
+  ('tenfold.postpone_job', $$SELECT tenfold.postpone_job(-1, 0, '0', 'x')$$, 'worker', 'TF021'),
   ('hotel.load_staging', $$CALL hotel.load_staging()$$, 'operator', 'ok'),
   ('tenfold.uninstall', $$SELECT tenfold.uninstall('hotel')$$, 'owner', 'TF005'),
   ('tenfold.install_all', $$CALL tenfold.install_all()$$, 'owner', '2D000');  -- its COMMIT, inside a function
