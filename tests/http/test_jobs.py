@@ -1,61 +1,20 @@
 """Jobs of queue http_call, run by the daemon, against a server that misbehaves."""
 import json
 import signal
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import psycopg
 import pytest
 from gateway import JobsDaemon, wait_until
+from services.moody_server import MoodyServer
 
 TRUNCATE = '''TRUNCATE tenfold.job, tenfold.job_parked, tenfold.job_running, tenfold.job_done, tenfold.job_dead,
   tenfold.job_key, tenfold.job_mark'''
 
 
-class Server(ThreadingHTTPServer):
-    """Answers POSTs by their path: /200, /503, …; /hang after release(); /mend as `status` says."""
-
-    def __init__(self):
-        super().__init__(('127.0.0.1', 0), Handler)
-        self.calls = []
-        self.status = 503
-        self.free = threading.Event()
-
-    def url(self, path):
-        return f'http://127.0.0.1:{self.server_port}{path}'
-
-    def seen(self, path):
-        return [call for call in self.calls if call[0] == path]
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers.get('Content-Length', 0)))
-        self.server.calls.append((self.path, body, dict(self.headers)))
-        word = self.path.split('/')[1]
-        if word == 'hang':
-            self.server.free.wait(20)
-        if word == 'cut':
-            self.close_connection = True
-            return
-        self.send_response({'mend': self.server.status, 'hang': 200}.get(word) or int(word))
-        self.end_headers()
-        try:
-            self.wfile.write(b'an answer with "quotes", \\ and \xff')
-        except BrokenPipeError:
-            pass  # the daemon did not wait for it
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def server():
-    with Server() as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
+    with MoodyServer() as running:
         yield running
-        running.free.set()
-        running.shutdown()
 
 
 @pytest.fixture
