@@ -1,7 +1,7 @@
-CREATE OR REPLACE FUNCTION tenfold._cached(query text, argument jsonb, tags text[], ttl int) RETURNS json
-LANGUAGE c VOLATILE AS '$libdir/tenfold', 'tf_cached';
+CREATE OR REPLACE FUNCTION tenfold._cached(query text, argument anyelement, tags text[], ttl int) RETURNS json
+LANGUAGE c STABLE AS '$libdir/tenfold', 'tf_cached';
 COMMENT ON FUNCTION tenfold._cached IS
-  'the one text that query gives for argument ($1), kept for ttl seconds and until a commit touches one of the tags (at most 4); run as the caller. Bypassed without preload, on a standby, from REPEATABLE READ on, and in a transaction that has written';
+  'the one text that query gives for argument ($1, a jsonb or a row), kept for ttl seconds and until a commit touches one of the tags (at most 4); run as the caller, and kept for his role. Bypassed without preload, on a standby, from REPEATABLE READ on, and in a transaction that has written';
 
 CREATE OR REPLACE FUNCTION tenfold._cache_touch(tags text[]) RETURNS void
 LANGUAGE c VOLATILE AS '$libdir/tenfold', 'tf_cache_touch';

@@ -15,9 +15,11 @@ extern "C" {
 #include <access/xact.h>
 #include <access/xlog.h>
 #include <common/hashfn.h>
+#include <miscadmin.h>
 #include <storage/condition_variable.h>
 #include <storage/lwlock.h>
 #include <tcop/utility.h>
+#include <utils/lsyscache.h>
 #include <utils/snapmgr.h>
 #include <utils/timestamp.h>
 #include <utils/wait_event.h>
@@ -184,6 +186,13 @@ bool may_use() {
          !TransactionIdIsValid(GetTopTransactionIdIfAny());
 }
 
+// What is computed: a query with one argument.
+struct Sum {
+  std::string_view query;
+  Datum argument;
+  Oid type;
+};
+
 struct Question {
   std::string key;
   uint64_t hash;
@@ -191,19 +200,25 @@ struct Question {
   std::vector<uint32_t> tags;  // their counters, and that of everything
 };
 
-Question question_of(std::string_view query, std::string_view argument,
-                     const std::vector<std::string_view>& tags) {
+// All that the answer hangs on: nobody gets what another role may see, or what another call keeps for longer.
+// Equal arguments may differ in their bytes (numeric 1.0 and 1.00): that only computes twice.
+Question question_of(const Sum& sum, const std::vector<std::string_view>& tags, int32_t ttl) {
   Question question;
-  question.key.append(std::to_string(MyDatabaseId))
-      .append(1, '\0')
-      .append(query)
-      .append(1, '\0')
-      .append(argument);
+  question.key.reserve(256);
+  const auto append = [&](const auto& part) {
+    question.key.append(reinterpret_cast<const char*>(&part), sizeof part);
+  };
+  append(MyDatabaseId);
+  append(GetUserId());
+  append(sum.type);
+  append(ttl);
+  append(tags.size());
+  question.tags.push_back(everything);
+  for (const std::string_view tag : tags) append(question.tags.emplace_back(counter_of(tag)));
+  question.key.append(sum.query).append(1, '\0').append(pg::from_datum<std::string_view>(sum.argument));
   question.hash = hash_bytes_extended(reinterpret_cast<const unsigned char*>(question.key.data()),
                                       static_cast<int>(question.key.size()), 0);
   question.shelf = static_cast<uint32_t>(question.hash >> 32) % shelves;
-  question.tags.push_back(everything);
-  for (const std::string_view tag : tags) question.tags.push_back(counter_of(tag));
   return question;
 }
 
@@ -213,13 +228,27 @@ bool is_good(const Cache& cache, const CacheShelf::Entry& entry, int64_t now) {
   return entry.expires > now;
 }
 
-std::optional<std::string> look_up(Cache& cache, const Question& question) {
+// A text as large as that, to be written.
+text* new_text(size_t bytes) {
+  return pg::call([&] {
+    auto* made = static_cast<text*>(palloc(VARHDRSZ + bytes));
+    SET_VARSIZE(made, VARHDRSZ + bytes);
+    return made;
+  });
+}
+
+// Copied under the lock: what is kept may be gone a moment later.
+std::optional<Datum> look_up(Cache& cache, const Question& question) {
   auto& lock = cache.shelf[question.shelf].lock;
-  std::optional<std::string> value;
+  std::optional<Datum> value;
   pg::call([&] { LWLockAcquire(&lock, LW_SHARED); });
   const CacheShelf* shelf = shelf_text(cache, question.shelf);
   const auto* entry = shelf->find(question.hash, question.key);
-  if (entry != nullptr && is_good(cache, *entry, GetCurrentTimestamp())) value = shelf->value_of(*entry);
+  if (entry != nullptr && is_good(cache, *entry, GetCurrentTimestamp())) {
+    text* copy = new_text(entry->value_bytes);
+    shelf->copy_value(*entry, VARDATA(copy));
+    value = PointerGetDatum(copy);
+  }
   LWLockRelease(&lock);
   return value;
 }
@@ -264,15 +293,13 @@ void wait_for_leader(Cache& cache, const Question& question) {
 }
 
 // Prepared once a backend and query.
-std::optional<std::string> compute(std::string_view query, Datum argument) {
-  static std::map<std::string, std::unique_ptr<pg::spi::Query>, std::less<>> plans;
-  auto found = plans.find(query);
-  if (found == plans.end()) {
-    found = plans.emplace(std::string(query), nullptr).first;
-    found->second = std::make_unique<pg::spi::Query>(found->first.c_str(), (const Oid[]){JSONBOID});
-  }
+std::optional<std::string> compute(const Sum& sum) {
+  static std::map<std::pair<std::string, Oid>, std::unique_ptr<pg::spi::Query>> plans;
+  const auto [found, is_new] = plans.try_emplace({std::string(sum.query), sum.type});
+  if (is_new)
+    found->second = std::make_unique<pg::spi::Query>(found->first.first.c_str(), (const Oid[]){sum.type});
   std::optional<std::string> value;
-  const NullableDatum parameters[] = {{argument, false}};
+  const NullableDatum parameters[] = {{sum.argument, false}};
   const uint64 rows = pg::spi::connect_and_run(*found->second, parameters, true);
   if (rows > 0)
     if (const auto text = pg::spi::Row(SPI_tuptable, 0).get<std::string_view>(0)) value = std::string(*text);
@@ -280,9 +307,9 @@ std::optional<std::string> compute(std::string_view query, Datum argument) {
   return value;
 }
 
-std::optional<std::string> compute_now(std::string_view query, Datum argument) {
+std::optional<std::string> compute_now(const Sum& sum) {
   pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
-  auto value = compute(query, argument);
+  auto value = compute(sum);
   pg::call([] { PopActiveSnapshot(); });
   return value;
 }
@@ -314,8 +341,7 @@ void keep(Cache& cache, const Question& question, const std::string& value, cons
 
 // Computes while others wait for it, and keeps the answer. An error leaves the lease to the end of the
 // transaction, or to the caller's savepoint: so it is given back here.
-std::optional<std::string> lead(Cache& cache, const Question& question, std::string_view query,
-                                Datum argument, int32_t ttl) {
+std::optional<std::string> lead(Cache& cache, const Question& question, const Sum& sum, int32_t ttl) {
   mine.leases.emplace_back(question.shelf, question.hash);
   const auto give_back = [&] {
     mine.leases.pop_back();
@@ -323,7 +349,7 @@ std::optional<std::string> lead(Cache& cache, const Question& question, std::str
   };
   try {
     const auto stamps = stamps_of(cache, question);
-    auto value = compute_now(query, argument);
+    auto value = compute_now(sum);
     if (value && !stamps.empty()) keep(cache, question, *value, stamps, ttl);
     give_back();
     return value;
@@ -333,24 +359,27 @@ std::optional<std::string> lead(Cache& cache, const Question& question, std::str
   }
 }
 
-std::optional<std::string> answer(const Question& question, std::string_view query, Datum argument,
-                                  int32_t ttl) {
+std::optional<Datum> datum_of(const std::optional<std::string>& value) {
+  return value ? std::optional(pg::datum(*value)) : std::nullopt;
+}
+
+std::optional<Datum> answer(const Question& question, const Sum& sum, int32_t ttl) {
   auto& cache = area.as<Cache>();
   for (int attempt = 0; attempt < 2; attempt++) {
-    if (auto value = look_up(cache, question)) {
+    if (const auto value = look_up(cache, question)) {
       cache.hits++;
       return value;
     }
     const Lead whose = take_lease(cache, question);
     if (whose == Lead::ours) {
       cache.misses++;
-      return lead(cache, question, query, argument, ttl);
+      return datum_of(lead(cache, question, sum, ttl));
     }
     if (whose == Lead::none_free) break;
     wait_for_leader(cache, question);
   }
   cache.misses++;
-  return compute_now(query, argument);
+  return datum_of(compute_now(sum));
 }
 
 }  // namespace
@@ -360,22 +389,24 @@ void tenfold::watch_prepared_transactions() {
 }
 
 TF_FUNCTION(tf_cached) {
-  const auto query = args.get<std::string_view>(0, "query");
-  const auto argument = args.get<std::string_view>(1, "argument");
+  const Sum sum{args.get<std::string_view>(0, "query"), args.any(1, "argument"), args.type(1)};
+  if (pg::call([&] { return get_typlen(sum.type); }) != -1)
+    throw tenfold::Failure{
+        {tenfold::Code::invalid_parameter, "the argument is neither jsonb nor a row", "Make it one."}};
   const auto tags = args.get<std::vector<std::string_view>>(2, "tags");
   if (tags.size() >= CacheShelf::most_stamps)
     throw tenfold::Failure{{tenfold::Code::invalid_parameter,
                             std::to_string(tags.size()) + " tags are too many", "An answer has at most 4."}};
   watch_transactions();
-  std::optional<std::string> value;
+  std::optional<Datum> value;
   if (may_use()) {
-    value = answer(question_of(query, argument, tags), query, args.info()->args[1].value,
-                   args.get<int32_t>(3, "ttl"));
+    const auto ttl = args.get<int32_t>(3, "ttl");
+    value = answer(question_of(sum, tags, ttl), sum, ttl);
   } else {
     if (pg::preloaded()) area.as<Cache>().bypassed++;
-    value = compute(query, args.info()->args[1].value);
+    value = datum_of(compute(sum));
   }
-  return value ? pg::datum(*value) : args.null();
+  return value ? *value : args.null();
 }
 
 TF_FUNCTION(tf_cache_touch) {

@@ -74,15 +74,12 @@ const CacheShelf::Entry* CacheShelf::find(uint64_t hash, std::string_view key) c
   return index == none ? nullptr : entry_array() + index;
 }
 
-std::string CacheShelf::value_of(const Entry& entry) const {
+void CacheShelf::copy_value(const Entry& entry, char* to) const {
   entry.used.store(1, std::memory_order_relaxed);
-  std::string value;
-  value.reserve(entry.value_bytes);
   read(entry, entry.key_bytes, size_t{entry.key_bytes} + entry.value_bytes, [&](std::string_view piece) {
-    value += piece;
+    to = std::ranges::copy(piece, to).out;
     return true;
   });
-  return value;
 }
 
 bool CacheShelf::put(uint64_t hash, std::string_view key, std::string_view value, int64_t expires,

@@ -45,7 +45,8 @@ class CacheShelf {
 
   // Null if there is none. Who finds it may call its value until he gives up the lock.
   const Entry* find(uint64_t hash, std::string_view key) const;
-  std::string value_of(const Entry& entry) const;
+  // Writes entry.value_bytes.
+  void copy_value(const Entry& entry, char* to) const;
 
   // Replaces what has this key. False: it is larger than the shelf can hold; nothing was changed, but that an
   // entry of this key is gone.

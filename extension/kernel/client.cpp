@@ -2,19 +2,60 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace tenfold {
 
-std::string_view edge_header(std::string_view headers, std::string_view name) {
+namespace {
+
+// The text of a member that is a string, as it stands between its quotes; empty if it is none.
+std::string_view member_text(std::string_view object, std::string_view name) {
   const std::string member = '"' + std::string(name) + "\":";
-  const size_t found = headers.find(member);
+  const size_t found = object.find(member);
   if (found == std::string_view::npos) return {};
-  std::string_view rest = headers.substr(found + member.size());
+  std::string_view rest = object.substr(found + member.size());
   while (rest.starts_with(' ')) rest.remove_prefix(1);
   if (!rest.starts_with('"')) return {};
-  const std::string_view value = rest.substr(1, rest.find('"', 1) - 1);
+  size_t end = 1;
+  while (end < rest.size() && rest[end] != '"') end += rest[end] == '\\' ? 2 : 1;
+  return rest.substr(1, end - 1);
+}
+
+// A query as it stands in JSON: what needs an escape there is percent-encoded, as it should have been.
+std::string without_escapes(std::string_view text) {
+  std::string query;
+  for (size_t i = 0; i < text.size(); i++) {
+    if (text[i] != '\\' || i + 1 == text.size()) {
+      query += text[i];
+    } else if (const char escaped = text[++i]; escaped == '/') {
+      query += '/';
+    } else if (escaped == 'u' && i + 4 < text.size()) {
+      query.append("%").append(text.substr(i + 3, 2));
+      i += 4;
+    } else {
+      query += escaped == '"' ? "%22" : "%5C";
+    }
+  }
+  return query;
+}
+
+}  // namespace
+
+std::string_view edge_header(std::string_view headers, std::string_view name) {
+  const std::string_view value = member_text(headers, name);
   return value.find('\\') == std::string_view::npos ? value : std::string_view{};
+}
+
+std::string next_link(std::string_view headers, std::string_view cursor) {
+  const std::string query = without_escapes(member_text(headers, "x-query"));
+  std::string link = "<?";
+  for (std::string_view rest = query; !rest.empty();) {
+    const std::string_view one = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(std::min(rest.size(), one.size() + 1));
+    if (!one.empty() && !one.starts_with("cursor=")) link.append(one).append("&");
+  }
+  return link.append("cursor=").append(cursor).append(">; rel=\"next\"");
 }
 
 std::string client_key(std::string_view address) {

@@ -14,6 +14,9 @@ namespace tenfold {
 // member's name only.)
 std::string_view edge_header(std::string_view headers, std::string_view name);
 
+// The header Link of a page (RFC 8288): the query that the edge writes into x-query, with another cursor.
+std::string next_link(std::string_view headers, std::string_view cursor);
+
 // Who counts as one client: an IPv4 address, a /64 of IPv6 (one customer has that many), else the text
 // itself. The bytes of a key, not for people.
 std::string client_key(std::string_view address);

@@ -1,7 +1,9 @@
 // The headers of the answer to come: PostgREST's setting response.headers, a JSON array of objects.
 #pragma once
 
-#include "pg/postgres.hpp"
+#include "kernel/wall.hpp"
+
+#include <string_view>
 
 namespace tenfold {
 

@@ -1,7 +1,5 @@
 #include "pg/args.hpp"
 
-#include "pg/call.hpp"
-
 namespace tenfold::pg {
 namespace {
 

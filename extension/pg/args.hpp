@@ -1,6 +1,7 @@
 // Typed access to the arguments of a SQL function: read into plain values first, then think.
 #pragma once
 
+#include "pg/call.hpp"
 #include "pg/postgres.hpp"
 
 namespace tenfold::pg {
@@ -49,6 +50,15 @@ class Args {
   std::optional<T> maybe(int i) const {
     if (info_->args[i].isnull) return std::nullopt;
     return from_datum<T>(info_->args[i].value);
+  }
+
+  // One of a type that only the caller knows, as of anyelement.
+  Datum any(int i, const char* name) const {
+    if (info_->args[i].isnull) refuse_null(name);
+    return info_->args[i].value;
+  }
+  Oid type(int i) const {
+    return call([&] { return get_fn_expr_argtype(info_->flinfo, i); });
   }
 
   // What the body returns for SQL's NULL.

@@ -42,12 +42,6 @@ END
 $$;
 COMMENT ON FUNCTION tenfold.respond IS 'sets the status of the answer, and adds the headers {"Location": …, "ETag": …} to it';
 
-CREATE OR REPLACE FUNCTION tenfold.next_link(cursor text) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN '<?' || concat_ws('&', nullif(regexp_replace(coalesce(tenfold.request_header('x-query'), ''), '(^|&)cursor=[^&]*', '', 'g'), ''),
-  'cursor=' || cursor) || '>; rel="next"';
-COMMENT ON FUNCTION tenfold.next_link IS 'the header Link of a page: the request''s own query (X-Query, written by the edge) with the next cursor, which must need no encoding';
-
 -- PostgREST knows standard SQLSTATEs only, and some of these badly; RAISE 'PGRST' carries our own code and status.
 CREATE OR REPLACE FUNCTION tenfold.raise_http(state text, message text, detail text DEFAULT NULL, hint text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE

@@ -39,10 +39,7 @@ BEGIN
     FROM hotel.nearby(lat, lng, radius, min_stars, min_rating, string_to_array(price, ','), string_to_array(amenities, ','), "limit",
       split_part(cursor, '_', 1)::double precision, split_part(cursor, '_', 2)::bigint) n
     LEFT JOIN hotel.hotel h USING (hotel_id)) n;  -- outer: the search runs, and checks its arguments, whatever the plan
-  IF next_cursor IS NOT NULL THEN
-    PERFORM tenfold._add_response_header('Link', tenfold.next_link(next_cursor));
-  END IF;
-  RETURN json_build_object('hotels', coalesce(hotels, '[]'), 'next', next_cursor);
+  RETURN tenfold._with_next_link(json_build_object('next', next_cursor, 'hotels', coalesce(hotels, '[]')));
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold_api.hotels_nearby FROM PUBLIC;
@@ -68,32 +65,16 @@ INSERT INTO tenfold.route (module, method, path, shape, function, parameters, re
      "next": {"type": ["string", "null"], "description": "the cursor of the next page; null: this is the last"}}}',
    '{501}', 'search', '{"query": {"lat": 19.076, "lng": 72.8777, "radius": 5000, "limit": 3}}');
 
--- Cached for five minutes, and never older than the last change of a hotel in its country.
+-- Cached for five minutes, and never older than the last change of a hotel in its country. One expression, which the planner
+-- puts into its caller: as a function of its own it took half as long again.
 CREATE OR REPLACE FUNCTION tenfold_api.hotels_search(
   country text DEFAULT NULL, city text DEFAULT NULL, q text DEFAULT NULL, checkin date DEFAULT NULL, checkout date DEFAULT NULL, guests int DEFAULT NULL,
   min_price bigint DEFAULT NULL, max_price bigint DEFAULT NULL, currency text DEFAULT NULL, amenities text DEFAULT NULL,
   min_stars int DEFAULT NULL, min_rating numeric DEFAULT NULL, sort text DEFAULT NULL, "limit" int DEFAULT NULL, cursor text DEFAULT NULL) RETURNS json
-LANGUAGE plpgsql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  answer json;
-  next_cursor text;
-BEGIN
-  IF coalesce(checkin, checkout) IS NOT NULL OR guests IS NOT NULL THEN
-    PERFORM tenfold.raise_http('0A000', 'search by dates is not available yet', hint => 'Leave out checkin, checkout and guests.');
-  END IF;
-  answer := tenfold._cached('SELECT hotel.search_json($1)::text', jsonb_strip_nulls(jsonb_build_object(
-      'country', country, 'city', lower(city), 'text', q, 'min_price', min_price, 'max_price', max_price, 'currency', currency,
-      'amenities', to_jsonb(string_to_array(amenities, ',')), 'min_stars', min_stars, 'min_rating', min_rating, 'sort', sort,
-      'limit', "limit", 'cursor', cursor)), ARRAY['hotel' || coalesce(':' || country, '')], 300);
-  next_cursor := substring(left(answer::text, 100) FROM '^{"next" : "([^"]+)"');  -- ->> would read all of it
-  IF next_cursor IS NOT NULL THEN
-    PERFORM tenfold._add_response_header('Link', tenfold.next_link(next_cursor));
-  END IF;
-  RETURN answer;
-END
-$$;
+LANGUAGE sql STABLE
+RETURN tenfold._with_next_link(tenfold._cached('SELECT hotel.search_json(jsonb_strip_nulls(to_jsonb($1)))::text',
+  ROW(country, lower(city), q, checkin, checkout, guests, min_price, max_price, currency, string_to_array(amenities, ','), min_stars, min_rating,
+    sort, "limit", cursor)::hotel.search_query, ARRAY['hotel' || coalesce(':' || country, '')], 300));
 REVOKE EXECUTE ON FUNCTION tenfold_api.hotels_search FROM PUBLIC;
 COMMENT ON FUNCTION tenfold_api.hotels_search IS
   'Hotels of a country or a city, with how many there are by stars, price range and amenity. The header Link leads to the next page.';

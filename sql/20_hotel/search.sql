@@ -62,13 +62,17 @@ $$;
 COMMENT ON FUNCTION hotel._search_page IS 'a page of what was found, and the cursor of the next';
 
 CREATE OR REPLACE FUNCTION hotel.search_json(query jsonb) RETURNS json
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   row_limit int := coalesce((query ->> 'limit')::int, 20);
   matching hotel.hotel[];
   page record;
 BEGIN
+  IF query ?| '{checkin,checkout,guests}' THEN
+    PERFORM tenfold.raise_http('0A000', 'search by dates is not available yet', hint => 'Leave out checkin, checkout and guests.');
+  END IF;
   IF coalesce(query ->> 'country', query ->> 'city') IS NULL THEN
     RAISE EXCEPTION 'a search needs a country or a city' USING ERRCODE = '22023', HINT = 'Or search near a point: hotel.nearby.';
   END IF;
@@ -82,4 +86,4 @@ END
 $$;
 COMMENT ON FUNCTION hotel.search_json IS
   'hotels by {country, city, text, currency, min_price, max_price (minor units a night), min_stars, min_rating, amenities, sort (rating, price, -price, stars), limit, cursor}, country or city required: {next, total, facets, hotels}. '
-  'Errors: 22023 neither country nor city, TFH01 limit, TFH02 amenity';
+  'Errors: 0A000 (501) checkin, checkout or guests, 22023 neither country nor city, TFH01 limit, TFH02 amenity';

@@ -104,7 +104,7 @@ def test_many_who_ask_at_once_compute_once(cluster):
 
         def ask():
             with connect(cluster) as other:
-                other.execute("SELECT tenfold._cached('SELECT slow($1)', '{}', '{}', 60)")
+                other.execute("SELECT tenfold._cached('SELECT slow($1)', '{}'::jsonb, '{}', 60)")
 
         threads = [threading.Thread(target=ask) for _ in range(6)]
         for thread in threads:
@@ -124,7 +124,7 @@ def test_an_error_while_computing_holds_nobody_up(cluster):
         for _ in range(3):
             began = time.monotonic()
             with pytest.raises(Exception, match='division by zero'):
-                db.execute("SELECT tenfold._cached('SELECT (1 / ($1 ->> ''by'')::int)::text', '{\"by\": 0}', '{}', 60)")
+                db.execute("SELECT tenfold._cached('SELECT (1 / ($1 ->> ''by'')::int)::text', '{\"by\": 0}'::jsonb, '{}', 60)")
             assert time.monotonic() - began < 0.5
 
 
@@ -132,7 +132,7 @@ def test_a_terminated_leader_leaves_no_lease(cluster):
     with connect(cluster) as db, connect(cluster) as leader:
         pid = leader.info.backend_pid
         db.execute('SELECT pg_advisory_lock(2)')
-        sql = "SELECT tenfold._cached('SELECT pg_advisory_lock(2)::text || ($1)::text', '{\"a\": 1}', '{}', 60)"
+        sql = "SELECT tenfold._cached('SELECT pg_advisory_lock(2)::text || ($1)::text', '{\"a\": 1}'::jsonb, '{}', 60)"
         thread = threading.Thread(target=lambda: pytest.raises(Exception, leader.execute, sql))
         thread.start()
         while db.execute("SELECT wait_event_type FROM pg_stat_activity WHERE pid = %s", (pid,)).fetchone() != ('Lock',):
@@ -147,8 +147,8 @@ def test_a_terminated_leader_leaves_no_lease(cluster):
 
 def test_what_is_too_large_or_never_good_is_not_kept(cluster):
     with connect(cluster) as db:
-        for sql in ("SELECT tenfold._cached('SELECT repeat(''x'', 300000)', '{}', '{}', 60)",
-                    "SELECT tenfold._cached('SELECT ''x''', '{}', '{}', 0)"):
+        for sql in ("SELECT tenfold._cached('SELECT repeat(''x'', 300000)', '{}'::jsonb, '{}', 60)",
+                    "SELECT tenfold._cached('SELECT ''x''', '{}'::jsonb, '{}', 0)"):
             before = db.execute(COUNTS).fetchone()
             for _ in range(2):
                 db.execute(sql)

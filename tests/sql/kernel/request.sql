@@ -19,10 +19,15 @@ SELECT set_config('request.jwt.claims', '', true), set_config('request.headers',
 SELECT is(tenfold.request_claims(), NULL, 'an empty setting is none');
 SELECT is(tenfold.current_subject(), NULL, '… and names no subject');
 SELECT is(tenfold.request_header('accept'), NULL, '… and has no headers');
+SELECT is(tenfold._with_next_link('{"next" : "2_3"}')::text, '{"next" : "2_3"}', 'who asks by SQL');
+SELECT is(current_setting('response.headers', true), NULL, '… wants no Link');
 SELECT set_config('request.headers', '{"accept": "*/*", "x-path-hotel-id": "7", "x-query": "a=1&cursor=0_1&b=%24"}', true);
 SELECT is(tenfold.request_header('Accept'), '*/*', 'headers have no case');
 SELECT is(tenfold.path_value('hotel_id'), '7', 'ids of the path come by header');
-SELECT is(tenfold.next_link('2_3'), '<?a=1&b=%24&cursor=2_3>; rel="next"', 'the next page has the same query and another cursor');
+SELECT is(tenfold._with_next_link('{"next" : null, "n" : "x"}')::text, '{"next" : null, "n" : "x"}', 'the last page');
+SELECT is(current_setting('response.headers', true), NULL, '… has no Link');
+SELECT is(tenfold._with_next_link('{"next" : "2_3", "n" : 1}')::text, '{"next" : "2_3", "n" : 1}', 'a page');
+SELECT is(current_setting('response.headers')::jsonb, '[{"Link": "<?a=1&b=%24&cursor=2_3>; rel=\"next\""}]', '… has the Link of the next: the same query with another cursor');
 
 SELECT is(pg_temp.state_with(claims), state, claims) FROM (VALUES
   ('', 'ok'), ('{"role": "tenfold_anonymous"}', 'ok'),

@@ -4,11 +4,12 @@ SET search_path = public, pg_temp;
 SELECT * FROM no_plan();
 
 CREATE TEMP VIEW called AS
-  SELECT r.*, p.oid AS proc, p.proargnames, p.proargtypes::oid[] AS types, p.prosecdef, p.provolatile, p.proowner, p.pronargs, p.pronargdefaults
+  SELECT r.*, p.oid AS proc, p.proargnames, p.proargtypes::oid[] AS types, p.prosecdef, p.prosqlbody, p.provolatile, p.proowner, p.pronargs, p.pronargdefaults
   FROM tenfold.route r LEFT JOIN pg_proc p ON p.oid = to_regprocedure(r.function);
 
 SELECT is_empty('SELECT method, path FROM called WHERE proc IS NULL', 'every route has its function');
-SELECT is_empty($$SELECT function FROM called WHERE NOT prosecdef OR proowner <> 'tenfold_owner'::regrole$$, 'which runs as tenfold_owner');
+SELECT is_empty($$SELECT function FROM called WHERE prosecdef = (prosqlbody IS NOT NULL) OR proowner <> 'tenfold_owner'::regrole$$,
+  'which runs as tenfold_owner, or whose names were bound when it was made');
 SELECT is_empty($$SELECT function FROM called WHERE obj_description(proc, 'pg_proc') IS NULL$$, 'and is described');
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'tenfold_api'::regnamespace AND p.proname <> 'pre_request'
   EXCEPT SELECT proc::regprocedure FROM called$$, 'tenfold_api holds nothing else, but for the pre-request');

@@ -9,6 +9,12 @@
 namespace tenfold {
 namespace {
 
+std::string value_of(const CacheShelf& shelf, const CacheShelf::Entry& entry) {
+  std::string value(entry.value_bytes, ' ');
+  shelf.copy_value(entry, value.data());
+  return value;
+}
+
 struct Shelf {
   explicit Shelf(uint32_t blocks)
       : memory(CacheShelf::size(blocks) / 8 + 1), shelf(CacheShelf::make(memory.data(), blocks)) {}
@@ -18,7 +24,7 @@ struct Shelf {
   }
   std::optional<std::string> get(uint64_t hash, const std::string& key) const {
     const auto* entry = shelf->find(hash, key);
-    return entry == nullptr ? std::nullopt : std::optional(shelf->value_of(*entry));
+    return entry == nullptr ? std::nullopt : std::optional(value_of(*shelf, *entry));
   }
 
   std::vector<uint64_t> memory;
@@ -31,7 +37,7 @@ TEST(cache_shelf, what_was_put_is_found) {
   EXPECT_TRUE(shelf.shelf->put(5, "key", "value", 99, stamps));
   const auto* entry = shelf.shelf->find(5, "key");
   ASSERT_NE(entry, nullptr);
-  EXPECT_EQ(shelf.shelf->value_of(*entry), "value");
+  EXPECT_EQ(value_of(*shelf.shelf, *entry), "value");
   EXPECT_EQ(entry->expires, 99);
   EXPECT_EQ(entry->stamp_count, 2U);
   EXPECT_EQ(entry->stamps[1].value, 80U);

@@ -16,6 +16,19 @@ TEST(client, what_the_edge_wrote) {
     EXPECT_EQ(edge_header(odd, "a"), "") << odd;
 }
 
+TEST(client, the_next_page_has_the_same_query) {
+  const auto link = [](const std::string& query) {
+    return next_link(R"({"x-query": ")" + query + "\"}", "2_3");
+  };
+  EXPECT_EQ(next_link("", "2_3"), "<?cursor=2_3>; rel=\"next\"");
+  EXPECT_EQ(link(""), "<?cursor=2_3>; rel=\"next\"");
+  EXPECT_EQ(link("cursor=1_2"), link(""));
+  EXPECT_EQ(link("a=1&cursor=1_2&b=%24&"), "<?a=1&b=%24&cursor=2_3>; rel=\"next\"");
+  EXPECT_EQ(link(R"(q=\"a\\b\/\u007f\"&xcursor=1)"),
+            "<?q=%22a%5Cb/%7f%22&xcursor=1&cursor=2_3>; rel=\"next\"");
+  EXPECT_EQ(next_link(R"({"x-query": "a\)", "2_3"), "<?a\\&cursor=2_3>; rel=\"next\"");
+}
+
 TEST(client, who_counts_as_one) {
   EXPECT_EQ(client_key("1.2.3.4"), client_key("::ffff:1.2.3.4"));
   EXPECT_NE(client_key("1.2.3.4"), client_key("1.2.3.5"));

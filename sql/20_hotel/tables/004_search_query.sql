@@ -1,0 +1,6 @@
+-- A row is made faster than a jsonb; it is the search's key in the cache.
+CREATE TYPE hotel.search_query AS (
+  country text, city text, "text" text, checkin date, checkout date, guests int, min_price bigint, max_price bigint, currency text, amenities text[],
+  min_stars int, min_rating numeric, sort text, "limit" int, cursor text
+);
+COMMENT ON TYPE hotel.search_query IS 'what a search asks for, as hotel.search_json() wants it';
