@@ -11,17 +11,14 @@ namespace {
 
 using Bits = std::map<std::string, int, std::less<>>;
 
-Oid read_bits(Bits& bits) {
-  static pg::spi::Query query("SELECT code, bit::int, tableoid::bigint FROM hotel.amenity");
-  Oid table = InvalidOid;
+void read_bits(Bits& bits) {
+  static pg::spi::Query query("SELECT code, bit::int FROM hotel.amenity");
   pg::spi::for_each(query, [&](const pg::spi::Row& row) {
     bits.emplace(*row.get<std::string_view>(0), *row.get<int32_t>(1));
-    table = static_cast<Oid>(*row.get<int64_t>(2));
   });
-  return table;
 }
 
-pg::TableCopy<Bits, read_bits> dictionary;
+pg::TableCopy<Bits, read_bits> dictionary("hotel", "amenity");
 
 Error unknown(std::string_view code) {
   std::string list;

@@ -44,20 +44,16 @@ pg::SharedArea area(
 // The rows of tenfold.rate_class; no limit: what is unlimited.
 using Classes = std::map<std::string, std::optional<gcra::Limit>, std::less<>>;
 
-Oid read_classes(Classes& classes) {
-  static pg::spi::Query query(
-      "SELECT name, per_minute::float8, burst::bigint, tableoid::bigint FROM tenfold.rate_class");
-  Oid table = InvalidOid;
+void read_classes(Classes& classes) {
+  static pg::spi::Query query("SELECT name, per_minute::float8, burst::bigint FROM tenfold.rate_class");
   pg::spi::for_each(query, [&](const pg::spi::Row& row) {
     const auto per_minute = row.get<double>(1);
     auto& limit = classes[std::string(*row.get<std::string_view>(0))];
     if (per_minute) limit = gcra::limit_of(*per_minute, *row.get<int64_t>(2));
-    table = static_cast<Oid>(*row.get<int64_t>(3));
   });
-  return table;
 }
 
-pg::TableCopy<Classes, read_classes> classes;
+pg::TableCopy<Classes, read_classes> classes("tenfold", "rate_class");
 
 using Class = Classes::value_type;
 

@@ -62,26 +62,22 @@ Provider provider_from(const pg::spi::Row& row) {
   return provider;
 }
 
-Oid read_providers(Providers& providers) {
+void read_providers(Providers& providers) {
   static pg::spi::Query query(
-      "SELECT p.name, t.oid, p.provider_id, p.failures_in_a_row, extract(epoch FROM p.rate_window)::int, "
+      "SELECT p.name, p.tableoid::bigint, p.provider_id, p.failures_in_a_row, extract(epoch FROM "
+      "p.rate_window)::int, "
       "p.minimum_calls, p.failure_rate, p.slow_rate, extract(epoch FROM p.open_for)::float8, p.open_factor, "
       "extract(epoch FROM p.open_at_most)::float8, p.open_jitter, p.probes, p.successes_to_close, "
       "extract(epoch FROM p.permit_life)::float8, extract(epoch FROM p.slow_after)::float8, "
       "p.spacing_per_minute::float8, p.spacing_burst, p.quota_per_day IS NOT NULL "
-      "FROM (SELECT 'tenfold.provider'::pg_catalog.regclass::pg_catalog.oid::bigint) AS t(oid) "
-      "LEFT JOIN tenfold.provider p ON true");
-  Oid table = InvalidOid;
+      "FROM tenfold.provider p");
   pg::spi::for_each(query, [&](const pg::spi::Row& row) {
-    table = static_cast<Oid>(row.get<int64_t>(1).value_or(0));
-    if (!row.get<std::string_view>(0)) return;  // no providers: but the first one must be noticed
     Provider provider = provider_from(row);
     providers.emplace(provider.name, std::move(provider));
   });
-  return table;
 }
 
-pg::TableCopy<Providers, read_providers> providers;
+pg::TableCopy<Providers, read_providers> providers("tenfold", "provider");
 
 // What this transaction has asked for: the end of a change's claim, or calls of a committed block.
 struct Pending {

@@ -1,6 +1,8 @@
 #include "pg/table_copy.hpp"
 
 extern "C" {
+#include <catalog/namespace.h>
+#include <nodes/makefuncs.h>
 #include <utils/inval.h>
 #include <utils/snapmgr.h>
 }
@@ -13,26 +15,32 @@ bool watching = false;
 
 }  // namespace
 
-TableCopyBase::TableCopyBase() : next_(std::exchange(first, this)) {}
+TableCopyBase::TableCopyBase(const char* schema, const char* table)
+    : schema_(schema), table_(table), next_(std::exchange(first, this)) {}
 
 void TableCopyBase::forget(Datum, Oid changed) {
   for (TableCopyBase* copy = first; copy != nullptr; copy = copy->next_)
-    if (changed == copy->table_ || !OidIsValid(changed)) copy->is_fresh_ = false;
+    if (changed == copy->oid_ || !OidIsValid(changed)) copy->is_fresh_ = false;
 }
 
 void TableCopyBase::watch() {
   if (!std::exchange(watching, true)) call([] { CacheRegisterRelcacheCallback(forget, 0); });
 }
 
-void TableCopyBase::refill(Oid (*fill)(TableCopyBase&)) {
+void TableCopyBase::refill(void (*fill)(TableCopyBase&)) {
   watch();
-  // Before the snapshot is taken, so that a change seen by neither drops the copy again.
+  // By its name, since an empty table has no row to tell; and both before the snapshot is taken, so that a
+  // change seen by neither drops the copy again.
+  oid_ = call([this] {
+    RangeVar* name = makeRangeVar(pstrdup(schema_), pstrdup(table_), -1);
+    return RangeVarGetRelid(name, NoLock, false);
+  });
   is_fresh_ = true;
   try {
     call([] { PushActiveSnapshot(GetLatestSnapshot()); });
-    table_ = fill(*this);
+    fill(*this);
     call([] { PopActiveSnapshot(); });
-  } catch (const PgError&) {
+  } catch (...) {
     is_fresh_ = false;  // a failed fill must not leave half a copy behind
     throw;
   }

@@ -9,35 +9,39 @@ namespace tenfold::pg {
 
 class TableCopyBase {
  protected:
-  TableCopyBase();
+  TableCopyBase(const char* schema, const char* table);
 
   bool is_fresh() const { return is_fresh_; }
   // Runs fill under a snapshot of now: one of the caller's, REPEATABLE READ, would make a copy that stays
   // old.
-  void refill(Oid (*fill)(TableCopyBase&));
+  void refill(void (*fill)(TableCopyBase&));
 
  private:
   static void watch();
   static void forget(Datum, Oid changed);
 
+  const char* schema_;
+  const char* table_;
   bool is_fresh_ = false;
-  Oid table_ = InvalidOid;
+  Oid oid_ = InvalidOid;  // of the table as it was found last
   TableCopyBase* next_;
 };
 
-// Make it a static. Fill reads the table into an empty Content and gives the table's oid (tableoid).
-template <class Content, Oid (*Fill)(Content&)>
+// Make it a static of the table's name. Fill reads the table into an empty Content.
+template <class Content, void (*Fill)(Content&)>
 class TableCopy : TableCopyBase {
  public:
+  TableCopy(const char* schema, const char* table) : TableCopyBase(schema, table) {}
+
   const Content& current() {
-    if (!is_fresh()) refill([](TableCopyBase& self) { return static_cast<TableCopy&>(self).fill(); });
+    if (!is_fresh()) refill([](TableCopyBase& self) { static_cast<TableCopy&>(self).fill(); });
     return content_;
   }
 
  private:
-  Oid fill() {
+  void fill() {
     content_ = {};
-    return Fill(content_);
+    Fill(content_);
   }
 
   Content content_;

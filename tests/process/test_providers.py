@@ -174,13 +174,6 @@ def test_a_prepared_transaction_gives_nothing_out(cluster):
             assert db.execute("SELECT remaining FROM tenfold.quota_status WHERE provider = 'prepared'").fetchone() == (remaining,)
 
 
-def test_a_provider_made_later_is_known_to_who_asked_before(cluster):
-    with connect(cluster) as early, connect(cluster) as db:
-        assert state_of(early, "SELECT tenfold.breaker_acquire('later')") == 'TF040'
-        create(db, 'later')
-        assert early.execute("SELECT permitted FROM tenfold.breaker_acquire('later')").fetchone() == (True,)
-
-
 def test_without_preload_each_call_is_a_row_of_its_own():
     with new_cluster('providers_not_preloaded', preload='pg_cron') as made:
         made.install_tenfold()
