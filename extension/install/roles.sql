@@ -52,6 +52,20 @@ $$;
 COMMENT ON FUNCTION tenfold._open_cron IS
   'lets tenfold_owner schedule jobs and see the runs of tenfold''s; superuser, idempotent, nothing where pg_cron is absent';
 
+CREATE OR REPLACE FUNCTION tenfold._close_cron() RETURNS void
+LANGUAGE plpgsql
+SET client_min_messages = warning
+AS $$
+BEGIN
+  IF EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron') THEN
+    DROP POLICY IF EXISTS tenfold ON cron.job;
+    DROP POLICY IF EXISTS tenfold ON cron.job_run_details;
+    REVOKE USAGE ON SCHEMA cron FROM tenfold_owner;
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION tenfold._close_cron IS 'takes back what _open_cron() did; superuser, idempotent';
+
 CREATE OR REPLACE FUNCTION tenfold._role_names() RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ARRAY['tenfold_owner', 'tenfold_anonymous', 'tenfold_user', 'tenfold_merchant', 'tenfold_operator', 'tenfold_worker',

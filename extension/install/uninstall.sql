@@ -12,6 +12,7 @@ BEGIN
   PERFORM tenfold._unschedule_jobs(part.module);
   IF part.schema_name = 'tenfold' THEN
     PERFORM tenfold._drop_kernel();
+    PERFORM tenfold._close_cron() WHERE current_setting('is_superuser')::boolean;  -- as with _open_cron(), others may not
   ELSE
     PERFORM tenfold._drop_routes(part.module);
     PERFORM tenfold._forget_metrics(part.module);

@@ -13,16 +13,38 @@ BEGIN
       tenfold._cron_name(j.name), j.schedule, j.command, current_database()) FROM tenfold.scheduled_job j ORDER BY j.name;
   ELSE
     PERFORM tenfold._open_cron() WHERE current_setting('is_superuser')::boolean;  -- a dump leaves its policies out
+    PERFORM tenfold._take_over_jobs();
     PERFORM cron.unschedule(c.jobid) FROM cron.job c
-      WHERE c.jobname LIKE tenfold._cron_name('%')
+      WHERE starts_with(c.jobname, tenfold._cron_name(''))
         AND c.jobname NOT IN (SELECT tenfold._cron_name(j.name) FROM tenfold.scheduled_job j);
-    PERFORM cron.schedule(tenfold._cron_name(j.name), j.schedule, j.command) FROM tenfold.scheduled_job j;
+    PERFORM cron.schedule(tenfold._cron_name(j.name), j.schedule, j.command) FROM tenfold.scheduled_job j
+      WHERE NOT EXISTS (SELECT FROM cron.job c WHERE c.jobname = tenfold._cron_name(j.name) AND c.username <> current_user);
     RETURN QUERY SELECT j.name FROM tenfold.scheduled_job j ORDER BY j.name;
   END IF;
 END
 $$;
 COMMENT ON FUNCTION tenfold.schedule_jobs IS
-  'gives every row of tenfold.scheduled_job to pg_cron, takes away what is no longer there; idempotent. Where pg_cron lives in another database, prints the statements for its administrator. Not in a dump: run it again after a restore';
+  'gives every row of tenfold.scheduled_job to pg_cron, takes away what is no longer there; idempotent. Where pg_cron lives in another database, prints the statements for its administrator. They run as who scheduled them first, or as the superuser who calls this later. Not in a dump: run it again after a restore. Errors: 42501 another role scheduled what is no longer right, and the caller is no superuser';
+
+CREATE OR REPLACE FUNCTION tenfold._take_over_jobs() RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  theirs record;
+BEGIN
+  FOR theirs IN SELECT * FROM cron.job c WHERE starts_with(c.jobname, tenfold._cron_name('')) AND c.username <> current_user LOOP
+    IF current_setting('is_superuser')::boolean THEN
+      PERFORM cron.unschedule(theirs.jobid);
+    ELSIF NOT EXISTS (SELECT FROM tenfold.scheduled_job j
+                      WHERE (tenfold._cron_name(j.name), j.schedule, j.command) = (theirs.jobname, theirs.schedule, theirs.command)) THEN
+      RAISE EXCEPTION 'role "%" has scheduled "%" otherwise', theirs.username, theirs.jobname
+        USING ERRCODE = '42501', HINT = 'Run tenfold.schedule_jobs() as that role, or as a superuser, who takes it over.';
+    END IF;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION tenfold._take_over_jobs IS
+  'ends tenfold''s jobs of other roles, if the caller may: a name of pg_cron is unique within a role only, and they would run twice';
 
 -- pg_cron may be absent, so its tables are named only when they are there. SECURITY DEFINER: operators see the runs of
 -- our jobs, whoever scheduled them, without any right on pg_cron.

@@ -95,6 +95,16 @@ def test_uninstall_ends_in_an_empty_database(empty):
         assert fresh.execute("SELECT count(*) FROM pg_proc WHERE pronamespace = to_regnamespace('tenfold')").fetchone() == (0,)
 
 
+def test_uninstall_leaves_nothing_in_pg_cron(cluster):
+    with connect(cluster, autocommit=False) as db:
+        db.execute('SELECT tenfold.schedule_jobs()')
+        for module in ('hotel', 'geo', 'kernel'):
+            db.execute('SELECT tenfold.uninstall(%s, confirm => %s)', (module, module))
+        assert db.execute("SELECT count(*) FROM pg_policy WHERE polrelid::regclass::text LIKE 'cron.%' AND polname = 'tenfold'").fetchone() == (0,)
+        assert db.execute("SELECT has_schema_privilege('tenfold_owner', 'cron', 'USAGE'), count(*) FROM cron.job").fetchone() == (False, 0)
+        db.rollback()
+
+
 def test_jobs_are_scheduled_once_and_leave_with_their_row(db):
     count = "SELECT count(*) FROM cron.job WHERE jobname LIKE 'tenfold:tenfold:%'"
     db.execute("SELECT tenfold._declare_job('extra', 'kernel', '* * * * *', 'SELECT 1', 'x', '1 s')")
@@ -104,6 +114,26 @@ def test_jobs_are_scheduled_once_and_leave_with_their_row(db):
     db.execute("DELETE FROM tenfold.scheduled_job WHERE name = 'extra'")
     db.execute('SELECT tenfold.schedule_jobs()')
     assert db.execute(count).fetchone() == db.execute('SELECT count(*) FROM tenfold.scheduled_job').fetchone()
+
+
+def test_jobs_of_two_roles_are_not_kept_twice(cluster, db):
+    count = "SELECT array_agg(DISTINCT username)::text[], count(*) FROM cron.job WHERE jobname LIKE 'tenfold:tenfold:%'"
+    declared = db.execute('SELECT count(*) FROM tenfold.scheduled_job').fetchone()[0]
+    db.execute('SELECT tenfold.schedule_jobs()')
+    db.execute('CREATE ROLE scheduler LOGIN IN ROLE tenfold_owner')
+    try:
+        with connect(cluster, 'scheduler') as other:
+            assert len(other.execute('SELECT tenfold.schedule_jobs()').fetchall()) == declared
+            assert db.execute(count).fetchone() == (['postgres'], declared)
+            db.execute("SELECT cron.alter_job(jobid, schedule => '0 0 * * *') FROM cron.job WHERE jobname LIKE '%:check_jobs'")
+            assert state_of(other, 'SELECT tenfold.schedule_jobs()') == '42501'
+            db.execute('SELECT cron.unschedule(jobid) FROM cron.job')
+            other.execute('SELECT tenfold.schedule_jobs()')
+        assert db.execute(count).fetchone() == (['scheduler'], declared)
+        db.execute('SELECT tenfold.schedule_jobs()')
+        assert db.execute(count).fetchone() == (['postgres'], declared)
+    finally:
+        db.execute('DROP OWNED BY scheduler; DROP ROLE scheduler')
 
 
 def test_every_job_runs_by_hand_twice(db):
