@@ -1,9 +1,13 @@
 """The rate limiter over HTTP: who is counted, what he is told, and what does not help him."""
+import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from statistics import median
 
 import psycopg
 import pytest
-from gateway import Gateway
+from account import PASSWORD, log_in, new_account
+from gateway import Gateway, wait_until
 
 SEARCH = '/hotels/nearby?lat=48&lng=2'
 
@@ -83,6 +87,37 @@ def test_passwords_of_one_account_are_tried_slowly_from_everywhere(proxied, clas
              for i in range(5)]
     assert [answer.status for answer in tries] == [401, 401, 401, 429, 429]
     assert int(tries[-1].headers['Retry-After']) > 0 and tries[-1].json()['code'] == 'TF030'
+
+
+def test_a_thousand_logins_for_one_account_are_only_its_own_trouble(proxied, classes, db):
+    """From a thousand addresses. A password of it costs 50 ms to check: all of them would take a minute."""
+    db.execute("UPDATE tenfold.rate_class SET (burst, per_minute) = (5, 60) WHERE name = 'login_account'")
+    db.execute("UPDATE tenfold.rate_class SET per_minute = NULL WHERE name <> 'login_account'")
+    victim, other = new_account(proxied), new_account(proxied)
+    db.execute("UPDATE tenfold.account SET password_hash = crypt(%s, gen_salt('bf', 10)) WHERE lower(email) = %s", (PASSWORD, victim.email))
+
+    def attack(number):
+        return proxied.post('/login', {'email': victim.email, 'password': f'wrong {number}'}, from_address(new_address()))
+
+    def search():
+        began = time.monotonic()
+        assert proxied.get(SEARCH).status == 200
+        return time.monotonic() - began
+
+    quiet = median(search() for _ in range(50))
+    with ThreadPoolExecutor(4) as attackers:
+        began = time.monotonic()
+        attacks = [attackers.submit(attack, number) for number in range(1000)]
+        meanwhile = [search() for _ in range(50)]
+        assert log_in(proxied, other.email).status == 200
+        answers = [attack.result() for attack in attacks]
+        took = time.monotonic() - began
+    checked = sum(answer.status == 401 for answer in answers)
+    assert {answer.status for answer in answers} == {401, 429}
+    assert checked <= 5 + took + 1 and took < 20, (checked, took)
+    assert all(int(answer.headers['Retry-After']) > 0 for answer in answers if answer.status == 429)
+    assert median(meanwhile) < 10 * quiet + 0.02, (quiet, median(meanwhile))
+    wait_until(lambda: log_in(proxied, victim.email).status == 200, 'the right password works again')
 
 
 def test_the_operator_sees_it(proxied, db, classes):
