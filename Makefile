@@ -55,10 +55,11 @@ fuzz: ## every fuzzer for FUZZ_SECONDS (600), and requests to every route for as
 	@dev/deps unit build test
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} tests/run fuzz extension fuzz_http
 
-faults: ## kills what runs, seed by seed: FAULT_SEEDS (1-20); what passed is left out the next time
+faults: ## kills what runs, seed by seed: FAULT_SEEDS (1-20), without what passed; asks the cache for CACHE_SECONDS (600)
 	@dev/deps unit build test
 	@$(MAKE) --no-print-directory install daemon
 	@tests/faults/run --seeds $${FAULT_SEEDS:-1-20}
+	@CACHE_SECONDS=$${CACHE_SECONDS:-600} tests/run cache
 
 lint: ## format, tidy, include wall, exported symbols, comments
 	@dev/deps unit build test
