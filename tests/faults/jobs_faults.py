@@ -11,8 +11,8 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import psycopg
+from crash import connect, kill_postmaster, play_all
 from gateway import JobsDaemon, wait_until
-from services.cluster import ROOT, Cluster
 
 JOBS = 200  # of one seed
 FAULTS = 3
@@ -95,17 +95,7 @@ class Stage:
             os.kill(self.chance.choice(backends)[0], signal.SIGKILL)
 
     def kill_postmaster(self):
-        pid = int((self.cluster.path / 'data' / 'postmaster.pid').read_text().split()[0])
-        os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not is_alive(pid), 'the postmaster is dead')
-        wait_until(self.started, 'Postgres starts again')
-
-    def started(self):
-        try:
-            self.cluster.start()
-            return True
-        except RuntimeError:
-            return False  # a backend of the dead one is still there
+        kill_postmaster(self.cluster)
 
     def play(self):
         for fault in self.chance.choices([self.kill_daemon, self.kill_backend, self.kill_postmaster], weights=[3, 1, 1], k=FAULTS):
@@ -125,26 +115,6 @@ class Stage:
         assert {job for job, _ in self.server.runs} >= set(self.ids), 'a job is done that never ran'
 
 
-def is_alive(pid):
-    try:
-        os.kill(pid, 0)
-        return True
-    except ProcessLookupError:
-        return False
-
-
-def connect(cluster):
-    """Waits while Postgres recovers."""
-    end = time.monotonic() + 15
-    while True:
-        try:
-            return psycopg.connect(cluster.known_dsn, autocommit=True)
-        except psycopg.OperationalError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)
-
-
 def play_seed(cluster, seed):
     with connect(cluster) as db:
         db.execute(EMPTY)
@@ -158,13 +128,4 @@ def play_seed(cluster, seed):
 
 
 def run(seeds, passed, failed):
-    with Cluster(ROOT / '.run' / 'faults' / 'jobs', preload='pg_cron,tenfold') as cluster:
-        cluster.install_tenfold()
-        cluster.known_dsn = cluster.dsn()  # also while it is down
-        for seed in seeds:
-            try:
-                play_seed(cluster, seed)
-            except Exception:  # the next seed may pass
-                failed(seed)
-            else:
-                passed(seed)
+    play_all('jobs', play_seed, seeds, passed, failed)

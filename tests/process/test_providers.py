@@ -1,15 +1,9 @@
-"""Breakers and quotas when processes die: the cap of a day is never exceeded, no lock stays held, no trip is lost by a rollback."""
-import os
-import signal
-import threading
+"""Breakers and quotas across restarts, rollbacks and the ends of backends; tests/faults kills them."""
 import time
 
-import psycopg
 import pytest
 from process.conftest import connect, new_cluster, state_of
 
-CLIENTS = 4
-BLOCK = 10
 DEADLINE = 30
 
 
@@ -24,102 +18,6 @@ def create(db, name, **columns):
     db.execute('INSERT INTO tenfold.provider (name) VALUES (%s)', (name,))
     for column, value in columns.items():
         db.execute(f'UPDATE tenfold.provider SET {column} = %s WHERE name = %s', (value, name))
-
-
-def connect_in_time(dsn):
-    """The server may be recovering."""
-    end = time.monotonic() + DEADLINE
-    while True:
-        try:
-            return psycopg.connect(dsn, autocommit=True)
-        except psycopg.OperationalError:
-            assert time.monotonic() < end
-            time.sleep(0.02)
-
-
-class Caller(threading.Thread):
-    """Asks for permits and counts those that arrived, until told to stop or refused; connects again when the server dies."""
-
-    def __init__(self, dsn, stop):
-        super().__init__(daemon=True)
-        self.dsn, self.stop = dsn, stop
-        self.pid = None
-        self.permits = 0
-        self.refused = False
-
-    def run(self):
-        while not self.stop.is_set() and not self.refused:
-            try:
-                with connect_in_time(self.dsn) as db:
-                    self.pid = db.info.backend_pid
-                    self.call(db)
-            except psycopg.OperationalError:
-                self.pid = None
-
-    def call(self, db):
-        while not self.stop.is_set() and not self.refused:
-            permit, reason = db.execute("SELECT permit, reason FROM tenfold.call_permit('capped')").fetchone()
-            if permit is None:
-                self.refused = reason == 'quota'
-                continue
-            self.permits += 1
-            db.execute("SELECT tenfold.breaker_report('capped', %s, 'success')", (permit,))
-
-
-def kill_postmaster(cluster):
-    """Where nobody reaps the dead its number stays taken; so its file goes, too, which would keep the next one from starting."""
-    file = cluster.path / 'data' / 'postmaster.pid'
-    os.kill(int(file.read_text().split()[0]), signal.SIGKILL)
-    file.unlink()
-
-
-def start_again(cluster):
-    """The children need a moment to notice that their parent is gone."""
-    end = time.monotonic() + DEADLINE
-    while True:
-        try:
-            return cluster.start()
-        except RuntimeError as failure:
-            assert time.monotonic() < end, str(failure)
-            time.sleep(0.1)
-
-
-def progress(callers, more, what):
-    wanted = sum(caller.permits for caller in callers) + more
-    end = time.monotonic() + DEADLINE
-    while sum(caller.permits for caller in callers) < wanted and not all(caller.refused for caller in callers):
-        assert time.monotonic() < end, f'nobody gets a permit {what}: is a lock held?'
-        time.sleep(0.005)
-
-
-def test_kill_9_of_backends_and_of_the_postmaster(cluster):
-    cap, kills = 3000, 4
-    with connect(cluster) as db:
-        create(db, 'capped', quota_per_day=cap, quota_block=BLOCK)
-    stop = threading.Event()
-    callers = [Caller(cluster.dsn(), stop) for _ in range(CLIENTS)]
-    for caller in callers:
-        caller.start()
-    try:
-        for number in range(kills):
-            progress(callers, 100, 'after a crash')
-            pid = next(caller.pid for caller in callers[number % CLIENTS:] + callers if caller.pid)
-            os.kill(pid, signal.SIGKILL)
-        progress(callers, 100, 'after the crashes of backends')
-        kill_postmaster(cluster)
-        start_again(cluster)
-        progress(callers, 100, 'after the crash of the postmaster')
-        for caller in callers:
-            caller.join(DEADLINE)
-            assert caller.refused
-    finally:
-        stop.set()
-    permits = sum(caller.permits for caller in callers)
-    with connect(cluster) as db:
-        status = "SELECT reserved, not_called, remaining FROM tenfold.quota_status WHERE provider = 'capped'"
-        assert db.execute(status).fetchone() == (cap, 0, 0)
-    # A crash loses the rest of a block, the blocks that were about to be added, and answers on their way.
-    assert cap - (kills + 1) * (BLOCK + CLIENTS * BLOCK) <= permits <= cap
 
 
 def test_a_restart_loses_a_block_and_doubles_none(cluster):
