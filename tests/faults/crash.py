@@ -91,9 +91,10 @@ def is_alive(pid):
 def kill_inside_lock(db, pid, lock):
     """Stops the backend again and again, until somebody waits for this lightweight lock and goes on waiting: so it is the
     one that holds it. Then kills it there. Gives False where it was never found inside, and then kills it anyway."""
-    found = any(is_stopped_inside(db, pid, lock) for _ in range(STOPS))
-    os.kill(pid, signal.SIGKILL)
-    return found
+    try:
+        return any(is_stopped_inside(db, pid, lock) for _ in range(STOPS))
+    finally:
+        os.kill(pid, signal.SIGKILL)  # after an interrupt, too: no server stops that has a stopped backend
 
 
 def is_stopped_inside(db, pid, lock):
