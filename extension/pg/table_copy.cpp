@@ -36,14 +36,11 @@ void TableCopyBase::refill(void (*fill)(TableCopyBase&)) {
     return RangeVarGetRelid(name, NoLock, false);
   });
   is_fresh_ = true;
-  try {
-    call([] { PushActiveSnapshot(GetLatestSnapshot()); });
-    fill(*this);
-    call([] { PopActiveSnapshot(); });
-  } catch (...) {
-    is_fresh_ = false;  // a failed fill must not leave half a copy behind
-    throw;
-  }
+  is_whole_ = false;
+  call([] { PushActiveSnapshot(GetLatestSnapshot()); });
+  fill(*this);
+  call([] { PopActiveSnapshot(); });
+  is_whole_ = true;
 }
 
 }  // namespace tenfold::pg

@@ -11,7 +11,7 @@ class TableCopyBase {
  protected:
   TableCopyBase(const char* schema, const char* table);
 
-  bool is_fresh() const { return is_fresh_; }
+  bool is_fresh() const { return is_fresh_ && is_whole_; }
   // Runs fill under a snapshot of now: one of the caller's, REPEATABLE READ, would make a copy that stays
   // old.
   void refill(void (*fill)(TableCopyBase&));
@@ -22,8 +22,9 @@ class TableCopyBase {
 
   const char* schema_;
   const char* table_;
-  bool is_fresh_ = false;
-  Oid oid_ = InvalidOid;  // of the table as it was found last
+  bool is_fresh_ = false;  // no change since fill began
+  bool is_whole_ = false;  // fill ended well: a failed one must not leave half a copy behind
+  Oid oid_ = InvalidOid;   // of the table as it was found last
   TableCopyBase* next_;
 };
 
