@@ -12,7 +12,7 @@ from services.cache_truth import PLACES, SETUP, Truth, Worker, ask
 
 SLOW = '''CREATE FUNCTION read_slowly(question jsonb) RETURNS text LANGUAGE plpgsql STABLE AS
 $$ BEGIN PERFORM pg_advisory_lock_shared(1), pg_advisory_unlock_shared(1); RETURN '1'; END $$'''
-ASK_SLOWLY = "SELECT tenfold._cached('SELECT read_slowly($1)', '{}', ARRAY['slow'], 60)"
+ASK_SLOWLY = "SELECT tenfold._cached('SELECT read_slowly($1)', '{}'::jsonb, ARRAY['slow'], 60)"
 WAITING = 'SELECT count(*) FROM pg_stat_activity WHERE pid = ANY (%s) AND wait_event = %s'
 WAITS_FOR_A_STANDBY = 'SET synchronous_commit = on'  # that nobody is: see SETTINGS
 AT_ONCE = 0.8  # seconds: below the one that the cache waits for who fills it
