@@ -60,6 +60,17 @@ constexpr std::array rows{
     CodeRow{Code::unknown_recurring_job, "TF028", "unknown_recurring_job", 404,
             "no recurring job has this name"},
     CodeRow{Code::unknown_provider, "TF040", "unknown_provider", 404, "no provider has this name"},
+    CodeRow{Code::stale_consumer, "TF050", "stale_consumer", 409, "a consumer has another owner by now"},
+    CodeRow{Code::position_moved, "TF051", "position_moved", 409,
+            "a consumer is at another position: this was done before"},
+    CodeRow{Code::unknown_consumer, "TF052", "unknown_consumer", 404, "no consumer has this name"},
+    CodeRow{Code::unknown_topic, "TF053", "unknown_topic", 404, "no topic has this name"},
+    CodeRow{Code::invalid_event, "TF054", "invalid_event", 422,
+            "a payload that its topic's schema does not allow, or headers that are not texts"},
+    CodeRow{Code::event_too_large, "TF055", "event_too_large", 413,
+            "an event is larger than its topic takes"},
+    CodeRow{Code::unknown_event, "TF056", "unknown_event", 404,
+            "no such event is in the consumer's batch, or waits for a retry"},
 };
 
 constexpr bool in_order() {

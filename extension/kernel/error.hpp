@@ -49,6 +49,13 @@ enum class Code {
   invalid_schedule,
   unknown_recurring_job,
   unknown_provider,
+  stale_consumer,
+  position_moved,
+  unknown_consumer,
+  unknown_topic,
+  invalid_event,
+  event_too_large,
+  unknown_event,
 };
 
 struct CodeRow {

@@ -67,30 +67,45 @@ RETURN CASE WHEN state IN ('40001', '40P01', '57014') THEN 503 WHEN state IN ('5
   WHEN state LIKE 'TF%' OR state = '0A000' THEN (SELECT c.http_status FROM tenfold._error_codes() c WHERE c.sqlstate = state) END;
 COMMENT ON FUNCTION tenfold._http_status IS 'the status of an SQLSTATE where PostgREST''s own would be another; else NULL';
 
+CREATE OR REPLACE FUNCTION tenfold._body_problem(schema jsonb, body jsonb, OUT problem text, OUT hint text)
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+AS $$
+DECLARE
+  wrong text;
+BEGIN
+  IF body IS NULL OR jsonb_typeof(body) <> 'object' THEN
+    problem := format('must be a JSON object, not %s', coalesce(jsonb_typeof(body), 'NULL'));
+    RETURN;
+  END IF;
+  SELECT b.key INTO wrong FROM jsonb_object_keys(body) b(key) WHERE NOT schema -> 'properties' ? b.key LIMIT 1;
+  IF FOUND THEN
+    problem := format('has an unknown member "%s"', wrong);
+    hint := 'Known are: ' || (SELECT string_agg(p.key, ', ' ORDER BY p.key) FROM jsonb_object_keys(schema -> 'properties') p(key));
+    RETURN;
+  END IF;
+  SELECT r.key INTO wrong FROM jsonb_array_elements_text(schema -> 'required') r(key) WHERE NOT body ? r.key LIMIT 1;
+  IF FOUND THEN
+    problem := format('lacks "%s"', wrong);
+    RETURN;
+  END IF;
+  SELECT b.key INTO wrong FROM jsonb_each(body) b WHERE NOT tenfold._has_type(b.value, schema #> ARRAY['properties', b.key, 'type']) LIMIT 1;
+  IF FOUND THEN
+    problem := format('has "%s" as %s, not %s', wrong, jsonb_typeof(body -> wrong), schema #> ARRAY['properties', wrong, 'type']);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION tenfold._body_problem IS
+  'why a body is not an object as the JSON Schema wants it: known members, required ones, their types; NULL: it is';
+
 CREATE OR REPLACE FUNCTION tenfold.check_body(body jsonb, method text, path text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
 DECLARE
-  schema jsonb := (SELECT r.body FROM tenfold.route r WHERE (r.method, r.path) = (check_body.method, check_body.path));
-  wrong text;
+  wrong record;
 BEGIN
-  IF body IS NULL OR jsonb_typeof(body) <> 'object' THEN
-    RAISE EXCEPTION 'the body must be a JSON object, not %', coalesce(jsonb_typeof(body), 'NULL')
-      USING ERRCODE = '22023', HINT = 'openapi.json describes it.';
-  END IF;
-  SELECT b.key INTO wrong FROM jsonb_object_keys(body) b(key) WHERE NOT schema -> 'properties' ? b.key LIMIT 1;
-  IF FOUND THEN
-    RAISE EXCEPTION 'the body has an unknown member "%"', wrong USING ERRCODE = '22023',
-      HINT = 'Known are: ' || (SELECT string_agg(p.key, ', ' ORDER BY p.key) FROM jsonb_object_keys(schema -> 'properties') p(key));
-  END IF;
-  SELECT r.key INTO wrong FROM jsonb_array_elements_text(schema -> 'required') r(key) WHERE NOT body ? r.key LIMIT 1;
-  IF FOUND THEN
-    RAISE EXCEPTION 'the body lacks "%"', wrong USING ERRCODE = '22023', HINT = 'openapi.json says what is required.';
-  END IF;
-  SELECT b.key INTO wrong FROM jsonb_each(body) b WHERE NOT tenfold._has_type(b.value, schema #> ARRAY['properties', b.key, 'type']) LIMIT 1;
-  IF FOUND THEN
-    RAISE EXCEPTION '"%" must be %, not %', wrong, schema #> ARRAY['properties', wrong, 'type'], jsonb_typeof(body -> wrong)
-      USING ERRCODE = '22023';
+  SELECT p.* INTO wrong FROM tenfold._body_problem((SELECT r.body FROM tenfold.route r WHERE (r.method, r.path) = (check_body.method, check_body.path)), body) p;
+  IF wrong.problem IS NOT NULL THEN
+    RAISE EXCEPTION 'the body %', wrong.problem USING ERRCODE = '22023', HINT = coalesce(wrong.hint, 'openapi.json describes it.');
   END IF;
 END
 $$;

@@ -43,6 +43,22 @@ GRANT SELECT ON tenfold.job, tenfold.job_parked, tenfold.job_running, tenfold.jo
 GRANT SELECT ON tenfold.job_entry, tenfold.audit_result, tenfold.metric, tenfold.declared_metric TO tenfold_operator;
 GRANT EXECUTE ON FUNCTION tenfold.audit(interval), tenfold.write_off_jobs(bigint[]), tenfold._collect_metrics() TO tenfold_operator;
 
+-- Events: who works publishes and consumes; who operates sees, makes topics and consumers, and mends.
+GRANT EXECUTE ON FUNCTION
+  tenfold.publish(text, text, jsonb, jsonb), tenfold.publish_many(text, text[], jsonb[], jsonb[]), tenfold.tick(),
+  tenfold.acquire_consumers(text, text[], interval), tenfold.release_consumers(text),
+  tenfold.next_batch(text, bigint, int), tenfold.batch_events(text, bigint, bigint), tenfold.finish_batch(text, bigint, bigint, bigint),
+  tenfold.fail_event(text, bigint, bigint, text, boolean), tenfold.next_retries(text, bigint, int), tenfold.finish_retries(text, bigint, bigint[])
+TO tenfold_worker;
+GRANT EXECUTE ON FUNCTION
+  tenfold.create_topic(text, int, jsonb, int), tenfold.create_consumer(text, text[], text, int, text, interval, interval), tenfold.rotate_events()
+TO tenfold_worker, tenfold_operator;
+GRANT EXECUTE ON FUNCTION tenfold.drop_consumer(text), tenfold.redrive_events(text, bigint[]), tenfold.discard_events(text, bigint[]) TO tenfold_operator;
+GRANT SELECT ON tenfold.topic, tenfold.outbox_lag TO tenfold_worker, tenfold_operator;
+GRANT EXECUTE ON FUNCTION tenfold._consumer_lag() TO tenfold_worker, tenfold_operator;
+GRANT SELECT ON tenfold.event, tenfold.tick, tenfold.event_state, tenfold.consumer, tenfold.consumer_instance, tenfold.consumer_position, tenfold.event_retry,
+  tenfold.event_failure TO tenfold_operator;
+
 -- The front door logs in as tenfold_authenticator, reads the routes, and becomes the role of each request's token.
 GRANT USAGE ON SCHEMA tenfold TO tenfold_authenticator;
 GRANT SELECT ON tenfold.route, tenfold.api_schema TO tenfold_authenticator, tenfold_anonymous, tenfold_worker;

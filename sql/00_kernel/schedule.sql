@@ -118,3 +118,7 @@ SELECT tenfold._declare_job('purge_quota_days', 'kernel', '31 3 * * *', 'SELECT 
   'the calls of each provider''s days are kept for 90 days', '5 min');
 SELECT tenfold._declare_job('audit_jobs', 'kernel', '41 * * * *', 'SELECT tenfold.run_audit()',
   'a job that was lost is known within the hour', '10 min');
+SELECT tenfold._declare_job('tick_events', 'kernel', '* * * * *', 'SELECT tenfold.tick()',
+  'events can be consumed while no worker ticks', '1 min');
+SELECT tenfold._declare_job('rotate_events', 'kernel', '* * * * *', 'SELECT tenfold.rotate_events()',
+  'the log keeps what some consumer still wants, and no more', '1 min');

@@ -88,3 +88,14 @@ CREATE OR REPLACE VIEW tenfold.metric AS
   FROM tenfold._collect_metrics() s LEFT JOIN tenfold.declared_metric d USING (name);
 COMMENT ON VIEW tenfold.metric IS
   'what Prometheus is told (GET /api/v1/metrics), as rows: limiter and cache (with preload), queues, audit, scheduled jobs, the database, and what each module declares';
+
+CREATE OR REPLACE VIEW tenfold.outbox_lag AS
+  SELECT l.consumer, l.epoch, l.owner, l.tick, l.behind_events, l.behind_seconds, l.retrying, l.parked, l.dead, l.partitions_kept FROM tenfold._consumer_lag() l;
+COMMENT ON VIEW tenfold.outbox_lag IS
+  'how far each consumer is behind: committed events that it has not finished (exact below 10000, else by the ids given out) and the age in seconds of the oldest; its failed events that wait for a retry, are parked behind one, are dead; how many partitions of the log are kept for it';
+
+CREATE OR REPLACE VIEW tenfold.event_failure AS
+  SELECT c.name AS consumer, t.name AS topic, r.event_id, r.key, r.state, r.attempts, r.due_at, r.reason, r.payload, r.headers, r.published_at
+  FROM tenfold.event_retry r JOIN tenfold.consumer c USING (consumer_id) JOIN tenfold.topic t USING (topic_id);
+COMMENT ON VIEW tenfold.event_failure IS
+  'events that failed (retry: they come again at due_at; dead: see redrive_events() and discard_events()), and those that are parked behind one of their key';

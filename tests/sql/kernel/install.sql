@@ -38,6 +38,6 @@ SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n 
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
   WHERE n.nspname IN ('tenfold', 'geo', 'hotel', 'tenfold_api') AND obj_description(p.oid, 'pg_proc') IS NULL$$, 'every function has a COMMENT');
 SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE n.nspname IN ('tenfold', 'geo', 'hotel', 'tenfold_api') AND c.relkind IN ('r', 'v') AND obj_description(c.oid, 'pg_class') IS NULL$$, 'every table and view has a COMMENT');
+  WHERE n.nspname IN ('tenfold', 'geo', 'hotel', 'tenfold_api') AND c.relkind IN ('r', 'v', 'p') AND NOT c.relispartition AND obj_description(c.oid, 'pg_class') IS NULL$$, 'every table and view has a COMMENT');
 SELECT * FROM finish();
 ROLLBACK;

@@ -3,6 +3,7 @@ BEGIN;
 SET search_path = public, pg_temp;
 SELECT * FROM no_plan();
 SELECT tenfold.create_queue('q', max_attempts => 1);
+SELECT tenfold.create_consumer('c', '{*}');
 
 CREATE FUNCTION pg_temp.value(name text, labels jsonb DEFAULT '{}') RETURNS double precision LANGUAGE sql AS
   $$ SELECT m.value FROM tenfold.metric m WHERE m.name = $1 AND m.labels = $2 $$;

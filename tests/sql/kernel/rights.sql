@@ -6,6 +6,7 @@ SELECT hotel.add_hotel('h', 'FR', 'x', 48, 2, reference => 'h', owner_id => '000
 SELECT tenfold.create_queue('rights'), tenfold.enqueue('rights', '{}'), tenfold.set_recurring_job('rights', 'rights', '1 hour');
 
 SELECT tenfold.create_provider('p', quota_per_day => 1000);
+SELECT tenfold.create_topic('rights'), tenfold.create_consumer('rights', '{rights}');
 
 -- Each deed leaves no trace: it ends in an error of its own, which takes the role back as well.
 CREATE FUNCTION pg_temp.state_as(role_name text, sql text) RETURNS text LANGUAGE plpgsql AS $$
@@ -89,6 +90,20 @@ INSERT INTO deed VALUES
   ('tenfold.set_recurring_job', $$tenfold.set_recurring_job('r', 'rights', '1 hour')$$, 'operator'),
   ('tenfold.remove_recurring_job', $$tenfold.remove_recurring_job('rights')$$, 'operator'),
   ('tenfold.run_recurring_jobs', $$tenfold.run_recurring_jobs()$$, 'owner'),
+  ('tenfold.create_topic', $$tenfold.create_topic('other')$$, 'jobs'),
+  ('tenfold.publish', $$tenfold.publish('rights', 'k', '{}')$$, 'worker'),
+  ('tenfold.publish_many', $$tenfold.publish_many('rights', '{k}', '{"{}"}')$$, 'worker'),
+  ('tenfold.tick', $$tenfold.tick()$$, 'worker'),
+  ('tenfold.rotate_events', $$tenfold.rotate_events()$$, 'jobs'),
+  ('tenfold.create_consumer', $$tenfold.create_consumer('other', '{rights}')$$, 'jobs'),
+  ('tenfold.drop_consumer', $$tenfold.drop_consumer('rights')$$, 'operator'),
+  ('tenfold.acquire_consumers', $$tenfold.acquire_consumers('i', '{rights}')$$, 'worker'),
+  ('tenfold.release_consumers', $$tenfold.release_consumers('i')$$, 'worker'),
+  ('tenfold.next_batch', $$tenfold.next_batch('rights', 0)$$, 'worker'),
+  ('tenfold.next_retries', $$tenfold.next_retries('rights', 0)$$, 'worker'),
+  ('tenfold.finish_retries', $$tenfold.finish_retries('rights', 0, '{}')$$, 'worker'),
+  ('tenfold.redrive_events', $$tenfold.redrive_events('rights')$$, 'operator'),
+  ('tenfold.discard_events', $$tenfold.discard_events('rights', '{}')$$, 'operator'),
   ('tenfold.create_roles', $$tenfold.create_roles()$$, 'nobody');
 UPDATE deed SET call = 'SELECT * FROM ' || call;
 INSERT INTO deed VALUES
@@ -103,6 +118,9 @@ INSERT INTO deed VALUES
   ('tenfold.progress_job', $$SELECT tenfold.progress_job(-1, 0, 0.5)$$, 'worker', 'TF021'),
   ('tenfold.fail_job', $$SELECT tenfold.fail_job(-1, 0, 'x')$$, 'worker', 'TF021'),
   ('tenfold.postpone_job', $$SELECT tenfold.postpone_job(-1, 0, '0', 'x')$$, 'worker', 'TF021'),
+  ('tenfold.batch_events', $$SELECT tenfold.batch_events('rights', -1, 1)$$, 'worker', 'TF051'),
+  ('tenfold.finish_batch', $$SELECT tenfold.finish_batch('rights', -1, 1, 2)$$, 'worker', 'TF050'),
+  ('tenfold.fail_event', $$SELECT tenfold.fail_event('rights', 0, -1, 'x')$$, 'worker', 'TF056'),
   ('hotel.load_staging', $$CALL hotel.load_staging()$$, 'operator', 'ok'),
   ('tenfold.uninstall', $$SELECT tenfold.uninstall('hotel')$$, 'owner', 'TF005'),
   ('tenfold.install_all', $$CALL tenfold.install_all()$$, 'owner', '2D000');  -- its COMMIT, inside a function
@@ -125,6 +143,10 @@ INSERT INTO relation VALUES
   ('tenfold.queue_stats', 'jobs', NULL), ('tenfold.job_status', 'jobs', NULL),
   ('tenfold.provider', 'operator', 'operator'), ('tenfold.breaker_event', 'operator', 'owner'), ('tenfold.quota_day', 'operator', 'owner'),
   ('tenfold.breaker_status', 'operator', NULL), ('tenfold.quota_status', 'operator', NULL),
+  ('tenfold.topic', 'jobs', 'owner'), ('tenfold.outbox_lag', 'jobs', NULL), ('tenfold.event_failure', 'operator', NULL),
+  ('tenfold.event', 'operator', 'owner'), ('tenfold.tick', 'operator', 'owner'), ('tenfold.event_state', 'operator', 'owner'),
+  ('tenfold.consumer', 'operator', 'owner'), ('tenfold.consumer_instance', 'operator', 'owner'),
+  ('tenfold.consumer_position', 'operator', 'owner'), ('tenfold.event_retry', 'operator', 'owner'),
   ('tenfold.error_code', 'all', NULL), ('tenfold.installed', 'operator', NULL), ('tenfold.scheduled_job_status', 'operator', NULL);
 INSERT INTO deed
   SELECT NULL, 'SELECT * FROM ' || name, read_by FROM relation UNION ALL
@@ -139,7 +161,7 @@ SELECT is_empty($$
   EXCEPT ALL SELECT target FROM deed$$, 'every public function is among them');
 SELECT is_empty($$
   SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE n.nspname IN (SELECT schema_name FROM tenfold.module_source) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+  WHERE n.nspname IN (SELECT schema_name FROM tenfold.module_source) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
   EXCEPT SELECT name FROM relation$$, 'every table and view, too');
 
 -- A superuser scheduled the jobs; pg_cron would show them to nobody else.
