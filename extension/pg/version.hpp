@@ -5,6 +5,7 @@
 
 extern "C" {
 #include <access/nbtree.h>
+#include <executor/executor.h>
 #include <storage/bufmgr.h>
 #include <utils/snapmgr.h>
 }
@@ -35,6 +36,15 @@ inline bool pin_recent(Relation rel, ForkNumber fork, BlockNumber block, Buffer 
   return ReadRecentBuffer(rel->rd_locator, fork, block, recent);
 #else
   return ReadRecentBuffer(rel->rd_node, fork, block, recent);
+#endif
+}
+
+// The index entries of a row that was just inserted.
+inline void insert_index_tuples(ResultRelInfo* table, TupleTableSlot* row, EState* state) {
+#if PG_VERSION_NUM >= 160000
+  ExecInsertIndexTuples(table, row, state, false, false, nullptr, NIL, false);
+#else
+  ExecInsertIndexTuples(table, row, state, false, false, nullptr, NIL);
 #endif
 }
 

@@ -61,7 +61,7 @@ BEGIN
     SELECT n.* INTO e FROM tenfold.event n
       WHERE n.event_id = wanted_id AND n.xid >= pg_snapshot_xmax(seen) AND NOT tenfold._is_seen(p, n.incarnation, n.xid) ORDER BY n.xid LIMIT 1;
   END IF;
-  IF NOT FOUND AND p.incarnation < (tenfold._event_place()).incarnation THEN
+  IF NOT FOUND AND p.incarnation < (SELECT s.incarnation FROM tenfold._event_place() s) THEN
     SELECT n.* INTO e FROM tenfold.event n WHERE n.event_id = wanted_id AND n.incarnation > p.incarnation;
   END IF;
   RETURN e;

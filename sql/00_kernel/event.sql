@@ -13,8 +13,8 @@ COMMENT ON FUNCTION tenfold.create_topic IS
   'makes a topic, or gives the one of this name new settings; gives its id. The name is also Kafka''s. schema: as for tenfold.check_body(), and required of each payload; max_bytes: of key, payload and headers as text. Errors: 23514 a name or setting out of range';
 
 -- The incarnation of who publishes in a copy of the database is the next one, before its first tick opens it.
-CREATE OR REPLACE FUNCTION tenfold._event_place(OUT slot smallint, OUT incarnation int, OUT is_copy boolean)
-LANGUAGE sql STABLE
+CREATE OR REPLACE FUNCTION tenfold._event_place(OUT slot smallint, OUT incarnation int, OUT is_copy boolean) RETURNS SETOF record
+LANGUAGE sql STABLE ROWS 1  -- of one row; a set is inlined
 AS $$
   SELECT s.slot, s.incarnation + c.is_copy::int, c.is_copy
   FROM tenfold.event_state s CROSS JOIN LATERAL (SELECT s.system_identifier <> tenfold._system_identifier() OR s.xmin <> s.written_by AS is_copy) c
@@ -78,21 +78,43 @@ END
 $$;
 COMMENT ON FUNCTION tenfold._check_headers IS 'raises TF054 unless the headers are an object of texts';
 
--- The transaction has its id before the event has its own: ticks rely on that.
+-- Where the table is as we made it, by pages, else by rows. The transaction has its id before an event has its own: ticks
+-- rely on that.
+CREATE OR REPLACE FUNCTION tenfold._append_events(incarnation int, topic_id int, slot smallint, keys text[], payloads jsonb[], headers jsonb[]) RETURNS bigint
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  published_in xid8 := pg_current_xact_id();
+  last_id bigint := tenfold._insert_events(incarnation, topic_id, slot, keys, payloads, headers);
+BEGIN
+  IF last_id IS NULL THEN
+    INSERT INTO tenfold.event (event_id, xid, published_at, incarnation, topic_id, slot, key, payload, headers)
+      SELECT nextval('tenfold.event_id'), published_in, clock_timestamp(), _append_events.incarnation, _append_events.topic_id, _append_events.slot,
+        e.key, e.payload, coalesce(e.headers, '{}')
+      FROM ROWS FROM (unnest(keys), unnest(payloads), unnest(_append_events.headers)) AS e(key, payload, headers);
+    last_id := currval('tenfold.event_id');
+  END IF;
+  RETURN last_id;
+END
+$$;
+COMMENT ON FUNCTION tenfold._append_events IS 'puts events into the log, whatever a user has added to its table; gives the last id';
+
+-- One statement for what is usual.
 CREATE OR REPLACE FUNCTION tenfold.publish(topic text, key text, payload jsonb, headers jsonb DEFAULT '{}') RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER  -- who may publish does not write the table
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  t tenfold.topic := tenfold._topic(topic);
-  published_in xid8 := pg_current_xact_id();
   id bigint;
 BEGIN
-  PERFORM tenfold._check_event(t, key, payload, headers);
-  INSERT INTO tenfold.event (event_id, xid, published_at, incarnation, topic_id, slot, key, payload, headers)
-    SELECT nextval('tenfold.event_id'), published_in, clock_timestamp(), p.incarnation, t.topic_id, p.slot, publish.key, publish.payload, publish.headers
-    FROM tenfold._event_place() p
-    RETURNING event_id INTO id;
+  SELECT tenfold._insert_events(p.incarnation, t.topic_id, p.slot, ARRAY[key], ARRAY[payload], ARRAY[headers]) INTO id
+    FROM tenfold.topic t CROSS JOIN tenfold._event_place() p
+    WHERE t.name = topic AND t.schema IS NULL AND tenfold._first_refused_event(ARRAY[key], ARRAY[payload], ARRAY[headers], t.max_bytes, 1024) IS NULL;
+  IF id IS NULL THEN
+    PERFORM tenfold._check_event(tenfold._topic(topic), key, payload, coalesce(headers, '{}'));
+    id := tenfold._append_events(p.incarnation, t.topic_id, p.slot, ARRAY[key], ARRAY[payload], ARRAY[headers])
+      FROM tenfold.topic t CROSS JOIN tenfold._event_place() p WHERE t.name = topic;
+  END IF;
   RETURN id;
 END
 $$;
@@ -101,27 +123,36 @@ COMMENT ON FUNCTION tenfold.publish IS
   'puts an event into the log, in the caller''s transaction, and gives its id. Consumers get it after the commit, once, those of one topic and key in the order of their ids; that is the order of the commits only while the publisher holds a lock on what the key stands for: '
   'change the row first, then publish. headers: an object of texts. Errors: TF053 unknown topic, TF054 payload or headers, TF055 too large, TF023 a key above 1024 bytes, 22004 no payload';
 
+CREATE OR REPLACE FUNCTION tenfold._check_events(t tenfold.topic, keys text[], payloads jsonb[], headers jsonb[]) RETURNS void
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+  refused int := tenfold._first_refused_event(keys, payloads, headers, t.max_bytes, 1024);
+BEGIN
+  IF (cardinality(keys) = cardinality(payloads) AND cardinality(headers) = cardinality(payloads)) = false THEN
+    RAISE EXCEPTION '% keys and % headers for % payloads', cardinality(keys), coalesce(cardinality(headers), 0), cardinality(payloads) USING ERRCODE = '2202E',
+      HINT = 'As many of each; keys or headers of NULL: none at all.';
+  ELSIF refused IS NOT NULL THEN
+    PERFORM tenfold._check_event(t, keys[refused], payloads[refused], coalesce(headers[refused], '{}'));
+  ELSIF t.schema IS NOT NULL THEN
+    PERFORM tenfold._check_event(t, NULL, e.payload, '{}') FROM unnest(payloads) AS e(payload);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION tenfold._check_events IS 'raises what _check_event() raises, for the first of a set that the topic does not take; 2202E: the arrays are not as long as each other';
+
 CREATE OR REPLACE FUNCTION tenfold.publish_many(topic text, keys text[], payloads jsonb[], headers jsonb[] DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER  -- as publish
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   t tenfold.topic := tenfold._topic(topic);
-  published_in xid8 := pg_current_xact_id();
-  published bigint;
+  place record;
 BEGIN
-  IF cardinality(keys) <> cardinality(payloads) OR cardinality(headers) <> cardinality(payloads) THEN
-    RAISE EXCEPTION '% keys and % headers for % payloads', cardinality(keys), coalesce(cardinality(headers), 0), cardinality(payloads) USING ERRCODE = '2202E',
-      HINT = 'As many of each; keys or headers of NULL: none at all.';
-  END IF;
-  PERFORM tenfold._check_event(t, e.key, e.payload, coalesce(e.headers, '{}'))
-    FROM ROWS FROM (unnest(keys), unnest(payloads), unnest(publish_many.headers)) AS e(key, payload, headers);
-  INSERT INTO tenfold.event (event_id, xid, published_at, incarnation, topic_id, slot, key, payload, headers)
-    SELECT nextval('tenfold.event_id'), published_in, clock_timestamp(), p.incarnation, t.topic_id, p.slot, e.key, e.payload, coalesce(e.headers, '{}')
-    FROM tenfold._event_place() p
-    CROSS JOIN ROWS FROM (unnest(keys), unnest(payloads), unnest(publish_many.headers)) AS e(key, payload, headers);
-  GET DIAGNOSTICS published = ROW_COUNT;
-  RETURN published;
+  PERFORM tenfold._check_events(t, keys, payloads, headers);
+  SELECT * INTO place FROM tenfold._event_place();
+  PERFORM tenfold._append_events(place.incarnation, t.topic_id, place.slot, keys, payloads, headers);
+  RETURN coalesce(cardinality(payloads), 0);
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.publish_many FROM PUBLIC;

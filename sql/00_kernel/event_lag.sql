@@ -8,7 +8,7 @@ AS $$
 BEGIN
   SELECT count(*), min(u.published_at) INTO events, oldest FROM (
     SELECT e.published_at FROM tenfold._batch(p.incarnation, p.snapshot, '9223372036854775807:9223372036854775807:', c.topic_ids) e LIMIT bound) u;
-  IF events < bound AND p.incarnation < (tenfold._event_place()).incarnation THEN
+  IF events < bound AND p.incarnation < (SELECT e.incarnation FROM tenfold._event_place() e) THEN
     SELECT events + count(*), least(oldest, min(u.published_at)) INTO events, oldest FROM (
       SELECT e.published_at FROM tenfold.event e
       WHERE e.incarnation > p.incarnation AND (c.topic_ids IS NULL OR e.topic_id = ANY (c.topic_ids)) LIMIT bound - events) u;

@@ -36,7 +36,7 @@ BEGIN
       OR EXISTS (SELECT FROM tenfold.event_%1$s WHERE xid = ANY (ARRAY(SELECT pg_snapshot_xip($1))) AND incarnation = $2)', slot)
       INTO found_one USING p.snapshot, p.incarnation;
   END IF;
-  IF NOT found_one AND p.incarnation < (tenfold._event_place()).incarnation THEN
+  IF NOT found_one AND p.incarnation < (SELECT e.incarnation FROM tenfold._event_place() e) THEN
     EXECUTE format('SELECT EXISTS (SELECT FROM tenfold.event_%s WHERE incarnation > $1)', slot) INTO found_one USING p.incarnation;
   END IF;
   RETURN found_one;

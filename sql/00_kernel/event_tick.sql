@@ -37,17 +37,20 @@ AS $$ SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END FROM tenfold.eve
 COMMENT ON FUNCTION tenfold._event_seq IS 'the highest event id given out so far';
 
 -- Who publishes in the copy counts its events to the next incarnation already. There may be such events from another
--- copy, which was dumped before it ever ticked: committed, with xids that this cluster may not have reached. Nobody
--- publishes meanwhile: the closing tick sees what is not committed, too.
-CREATE OR REPLACE FUNCTION tenfold._open_incarnation(last tenfold.tick) RETURNS tenfold.tick
+-- copy, which was dumped before it ever ticked: committed, with xids that this cluster may not have reached.
+-- Where this is no copy, though its xids were set back, who publishes does not know: he is waited for (each has read the
+-- state), since the closing tick sees what is not committed, too.
+CREATE OR REPLACE FUNCTION tenfold._open_incarnation(last tenfold.tick, is_copy boolean) RETURNS tenfold.tick
 LANGUAGE plpgsql
 AS $$
 DECLARE
   closed int := (SELECT s.incarnation FROM tenfold.event_state s);
 BEGIN
-  LOCK TABLE tenfold.event IN SHARE MODE;
+  IF NOT is_copy THEN
+    LOCK TABLE tenfold.event_state IN ACCESS EXCLUSIVE MODE;
+  END IF;
   UPDATE tenfold.event e SET xid = '1' WHERE e.incarnation > closed AND e.xid >= pg_snapshot_xmax(pg_current_snapshot());
-  last := (last.tick_id + 1, greatest(last.event_seq, tenfold._event_seq()), NULL, clock_timestamp(), closed, (tenfold._event_place()).slot,
+  last := (last.tick_id + 1, greatest(last.event_seq, tenfold._event_seq()), NULL, clock_timestamp(), closed, (SELECT e.slot FROM tenfold._event_place() e),
     '9223372036854775807:9223372036854775807:');
   INSERT INTO tenfold.tick SELECT last.*;
   UPDATE tenfold.event_state SET incarnation = closed + 1, system_identifier = tenfold._system_identifier(), written_by = '0';
@@ -71,7 +74,7 @@ DECLARE
 BEGIN
   SELECT * INTO place FROM tenfold._event_place();
   IF place.is_copy OR is_foreign THEN
-    last := tenfold._open_incarnation(last);
+    last := tenfold._open_incarnation(last, place.is_copy);
     SELECT * INTO place FROM tenfold._event_place();
     is_young := false;
   END IF;
