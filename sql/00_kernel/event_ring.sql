@@ -51,7 +51,7 @@ SET lock_timeout = '100ms'
 AS $$
 BEGIN
   EXECUTE format('LOCK TABLE tenfold.event_%1$s, tenfold.tick_%1$s IN ACCESS EXCLUSIVE MODE', slot);
-  IF EXISTS (SELECT FROM tenfold._readers() p WHERE tenfold._has_unseen(slot, p)) THEN
+  IF EXISTS (SELECT FROM tenfold._readers() p WHERE tenfold._has_unseen(_empty_slot.slot, p)) THEN
     RETURN false;
   END IF;
   INSERT INTO tenfold.tick (tick_id, event_seq, settled_xid, ticked_at, incarnation, slot, snapshot)
@@ -67,7 +67,7 @@ CREATE OR REPLACE FUNCTION tenfold._try_to_empty(slot int) RETURNS text
 LANGUAGE plpgsql
 AS $$
 BEGIN
-  IF EXISTS (SELECT FROM tenfold._readers() p WHERE tenfold._has_unseen(slot, p)) THEN
+  IF EXISTS (SELECT FROM tenfold._readers() p WHERE tenfold._has_unseen(_try_to_empty.slot, p)) THEN
     RETURN NULL;
   END IF;
   RETURN CASE WHEN tenfold._empty_slot(slot) THEN format('emptied slot %s', slot) END;

@@ -135,6 +135,7 @@ def test_every_alert_says_what_it_is_and_what_to_run():
 def test_what_an_alert_watches_is_there(product, db, operator):
     """A metric that is renamed makes an alert silent for ever."""
     db.execute("SELECT tenfold.create_queue('watched')")
+    db.execute("SELECT tenfold.create_consumer('watched', '{*}')")
     db.execute('SELECT tenfold.run_audit()')
     with gateway_of(product) as running:
         running.get('/openapi.json')
