@@ -1,11 +1,11 @@
 #include "sidecar/job_runner.hpp"
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/experimental/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <charconv>
 
-#include "sidecar/json_text.hpp"
+#include "sidecar/pg_values.hpp"
 
 namespace tenfold::sidecar {
 namespace {
@@ -15,95 +15,63 @@ using std::chrono::milliseconds;
 
 constexpr auto as_tuple = asio::experimental::as_tuple(asio::use_awaitable);
 
+constexpr std::string_view lease_is_over = "TF021";
 constexpr size_t most_reported = 1000;  // in one transaction
 constexpr milliseconds expire_every = 5s, retry_after = 100ms;
 
-template <class Number>
-Number number(std::string_view text) {
-  Number value{};
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
+}  // namespace
 
-// Array literals of Postgres.
-template <class Items, class Write>
-std::string array_of(const Items& items, Write write) {
-  std::string text = "{";
-  for (const auto& item : items) {
-    if (text.size() > 1) text += ',';
-    write(text, item);
+struct JobRunner::Run : Delivery {
+  Run(JobRunner& of, Event event, int64_t job, Clock::time_point deadline)
+      : Delivery(std::move(event), deadline), runner(of), id(job) {}
+
+  Task<void> progress(double fraction, std::string note) override {
+    return runner.say_progress(*this, fraction, std::move(note));
   }
-  return text + '}';
+  void lose() {
+    lost = true;
+    cancel();
+  }
+
+  JobRunner& runner;
+  int64_t id;
+  bool lost = false;
+};
+
+namespace {
+
+template <class Contexts>
+std::string ids_of(const Contexts& jobs) {
+  return array_of(jobs, [](std::string& text, const auto& one) { text += std::to_string(one->id); });
 }
 
-void append_element(std::string& text, const std::string& element) {
-  if (element.empty()) {
+template <class Contexts>
+std::string epochs_of(const Contexts& jobs) {
+  return array_of(jobs,
+                  [](std::string& text, const auto& one) { text += std::to_string(one->event().epoch); });
+}
+
+void append_result(std::string& text, const std::string& result) {
+  if (result.empty())
     text += "NULL";
-    return;
-  }
-  text += '"';
-  for (const char letter : element) {
-    if (letter == '"' || letter == '\\') text += '\\';
-    text += letter;
-  }
-  text += '"';
-}
-
-std::string ids_of(const std::vector<std::shared_ptr<JobContext>>& jobs) {
-  return array_of(jobs, [](std::string& text, const auto& one) { text += std::to_string(one->job().id); });
-}
-
-std::string epochs_of(const std::vector<std::shared_ptr<JobContext>>& jobs) {
-  return array_of(jobs, [](std::string& text, const auto& one) { text += std::to_string(one->job().epoch); });
-}
-
-// A list in braces within a co_await is more than g++ 12 can compile.
-template <class... Texts>
-std::vector<Argument> arguments_of(Texts... texts) {
-  std::vector<Argument> arguments;
-  (arguments.push_back({std::optional<std::string>(std::move(texts))}), ...);
-  return arguments;
-}
-
-// Text as Postgres takes it: UTF-8 without zero bytes. Reasons come from wherever a handler called.
-std::string clean(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const size_t length = utf8_length(text);
-    if (length == 0)
-      out += "\uFFFD";
-    else if (text.front() != 0)
-      out += text.substr(0, length);
-    text.remove_prefix(std::max<size_t>(length, 1));
-  }
-  return out;
-}
-
-// Postgres is away, starts, stops, or asks to try again: not our statement's fault.
-bool is_passing(const PgFailure& failure) {
-  if (failure.kind != PgFailure::Kind::refused) return true;
-  const std::string_view state = failure.sqlstate;
-  return state.starts_with("57") || state.starts_with("40") || state.starts_with("53") ||
-         state.starts_with("55");
+  else
+    append_element(text, result);
 }
 
 }  // namespace
 
-milliseconds JobContext::time_left() const {
-  return std::max(milliseconds(0), std::chrono::duration_cast<milliseconds>(deadline_ - Clock::now()));
-}
-
 struct JobRunner::Statements {
-  Statement role, claim, complete, fail, postpone, release, heartbeat, progress, expire;
+  Statement role, claim, complete, complete_one, fail, postpone, release, heartbeat, progress, expire;
 
   Statements(const JobOptions& options, Statement::Keep keep)
       : role("SELECT set_config('role', $1, true)", keep, options.role),
         claim(
-            "SELECT job_id, epoch, attempts, max_attempts, payload, "
+            "SELECT job_id, epoch, attempts, payload, "
             "(extract(epoch FROM expires_at - leased_at) * 1000)::bigint "
             "FROM tenfold.claim_jobs($1, $2, $3)",
             keep, options.role),
         complete("SELECT cardinality(tenfold.complete_jobs($1, $2, $3, true))", keep, options.role),
+        complete_one("SELECT tenfold.complete_jobs($1, $2, $3)", keep, options.role),
         fail("SELECT tenfold.fail_job($1, $2, $3, $4)", keep, options.role),
         postpone("SELECT tenfold.postpone_job($1, $2, make_interval(secs => $3::float8 / 1000), $4)", keep,
                  options.role),
@@ -193,7 +161,7 @@ Task<void> JobRunner::give_back() {
   for (const auto& queue : queues_) {
     std::vector<Context> running;
     for (const auto& [id, context] : queue->held) {
-      context->lost_ = true;
+      context->lose();
       running.push_back(context);
     }
     if (running.empty()) continue;
@@ -226,7 +194,7 @@ Task<size_t> JobRunner::claim(Queue& queue, size_t how_many) {
   const Reply reply = co_await ask(
       statements_->claim, arguments_of(queue.source.queue, options_.worker, std::to_string(how_many)));
   if (reply.failure) {
-    if (!is_passing(*reply.failure))
+    if (!reply.failure->is_passing())
       log_.error(
           "cannot claim jobs",
           {{"queue", queue.source.queue}, {"error", reply.failure->message}, {"hint", reply.failure->hint}});
@@ -239,61 +207,70 @@ Task<size_t> JobRunner::claim(Queue& queue, size_t how_many) {
 }
 
 void JobRunner::begin(Queue& queue, const Rows& rows, int row) {
-  Job job{number<int64_t>(rows.text(row, 0)), number<int64_t>(rows.text(row, 1)),
-          number<int>(rows.text(row, 2)), number<int>(rows.text(row, 3)), std::string(rows.text(row, 4))};
-  const milliseconds lease(number<int64_t>(rows.text(row, 5)));
+  Event event{Event::Source::job, queue.source.queue, std::string(rows.text(row, 0))};
+  event.epoch = number<int64_t>(rows.text(row, 1));
+  event.attempt = number<int>(rows.text(row, 2));
+  event.payload = rows.text(row, 3);
+  const milliseconds lease(number<int64_t>(rows.text(row, 4)));
   if (lease < queue.lease) queue.heart.cancel();
   queue.lease = lease;
+  const auto job = number<int64_t>(event.id);
   const auto context =
-      std::make_shared<JobContext>(std::move(job), JobContext::Clock::now() + queue.source.deadline,
-                                   [this](JobContext& of, double fraction, std::string note) {
-                                     return say_progress(of, fraction, std::move(note));
-                                   });
-  queue.held[context->job().id] = context;
+      std::make_shared<Run>(*this, std::move(event), job, Delivery::Clock::now() + queue.source.deadline);
+  queue.held[job] = context;
   loop_.spawn("job of " + queue.source.queue, run_job(queue, context));
 }
 
 Task<void> JobRunner::run_job(Queue& queue, Context context) {
-  const auto started = JobContext::Clock::now();
-  std::string result, reason;
-  bool failed = true, retry = true;
-  std::optional<milliseconds> delay;
-  try {
-    result = co_await queue.source.handler(*context);
-    failed = false;
-  } catch (const JobFailure& failure) {
-    reason = failure.what();
-    retry = failure.retry;
-  } catch (const JobPostponed& postponed) {
-    reason = postponed.what();
-    delay = postponed.delay;
-  } catch (const std::exception& failure) {
-    reason = failure.what();
-  }
-  queue.seconds.Observe(std::chrono::duration<double>(JobContext::Clock::now() - started).count());
-  if (context->lost_) {
+  const auto started = Delivery::Clock::now();
+  Attempt made = co_await attempt(queue.source.handler, *context);
+  queue.seconds.Observe(std::chrono::duration<double>(Delivery::Clock::now() - started).count());
+  if (context->lost) {
     queue.lost.Increment();
     forget(queue, *context);
-  } else if (delay) {
-    co_await postpone(queue, context, std::move(reason), *delay);
-  } else if (failed) {
-    co_await end_failed(queue, context, std::move(reason), retry);
+  } else if (made.postponed) {
+    co_await postpone(queue, context, std::move(made.reason), *made.postponed);
+  } else if (made.failed) {
+    co_await end_failed(queue, context, std::move(made.reason), made.retry);
+  } else if (!made.effects.statements.empty()) {
+    co_await end_with_effects(queue, context, std::move(made.effects));
   } else {
-    queue.done.emplace_back(context, std::move(result));
+    queue.done.emplace_back(context, std::move(made.effects.result));
     queue.done_bell.cancel();
   }
 }
 
+// One transaction: should its answer be lost, the next try finds the lease over, and rolls back.
+Task<void> JobRunner::end_with_effects(Queue& queue, Context context, Effects effects) {
+  std::vector<Query> queries = std::move(effects.statements);
+  const std::array one{context};
+  queries.push_back({&statements_->complete_one, arguments_of(ids_of(one), epochs_of(one))});
+  if (!effects.result.empty()) {
+    queries.back().arguments.push_back({array_of(std::array{effects.result}, append_result)});
+  } else {
+    queries.back().arguments.emplace_back();
+  }
+  const Reply reply = co_await run_until_answered(with_role(std::move(queries)));
+  if (!reply.failure) {
+    queue.finished.Increment();
+    forget(queue, *context);
+  } else if (reply.failure->sqlstate == lease_is_over) {
+    queue.lost.Increment();
+    forget(queue, *context);
+  } else {
+    co_await end_failed(queue, context, clean(reply.failure->message), true);
+  }
+}
+
 Task<void> JobRunner::end_failed(Queue& queue, Context context, std::string reason, bool retry) {
-  const Job& job = context->job();
-  reason = clean(reason);
+  const Event& job = context->event();
   const Reply reply = co_await ask_until_answered(
-      statements_->fail, arguments_of(std::to_string(job.id), std::to_string(job.epoch), reason,
-                                      std::string(retry ? "true" : "false")));
+      statements_->fail,
+      arguments_of(job.id, std::to_string(job.epoch), reason, std::string(retry ? "true" : "false")));
   const std::string outcome =
       reply.failure ? reply.failure->message : std::string(reply.rows.back().text(0, 0));
   log_.warning("a job failed", {{"queue", queue.source.queue},
-                                {"job", std::to_string(job.id)},
+                                {"job", job.id},
                                 {"attempt", std::to_string(job.attempt)},
                                 {"reason", reason},
                                 {"outcome", outcome}});
@@ -302,18 +279,18 @@ Task<void> JobRunner::end_failed(Queue& queue, Context context, std::string reas
 }
 
 Task<void> JobRunner::postpone(Queue& queue, Context context, std::string reason, milliseconds delay) {
-  const Job& job = context->job();
-  co_await ask_until_answered(statements_->postpone,
-                              arguments_of(std::to_string(job.id), std::to_string(job.epoch),
-                                           std::to_string(delay.count()), clean(std::move(reason))));
+  const Event& job = context->event();
+  co_await ask_until_answered(
+      statements_->postpone,
+      arguments_of(job.id, std::to_string(job.epoch), std::to_string(delay.count()), std::move(reason)));
   queue.postponed.Increment();
   forget(queue, *context);
 }
 
-void JobRunner::forget(Queue& queue, const JobContext& context) {
-  const auto found = queue.held.find(context.job().id);
+void JobRunner::forget(Queue& queue, const Run& run) {
+  const auto found = queue.held.find(run.id);
   // A job that was lost may have come back under a new epoch.
-  if (found != queue.held.end() && found->second.get() == &context) queue.held.erase(found);
+  if (found != queue.held.end() && found->second.get() == &run) queue.held.erase(found);
   queue.room.cancel();
 }
 
@@ -347,7 +324,7 @@ Task<void> JobRunner::report_done(Queue& queue, std::vector<std::pair<Context, s
   arguments.emplace_back();
   if (has_results)
     arguments.back().value =
-        array_of(done, [](std::string& text, const auto& one) { append_element(text, one.second); });
+        array_of(done, [](std::string& text, const auto& one) { append_result(text, one.second); });
   const Reply reply = co_await ask_until_answered(statements_->complete, std::move(arguments));
   if (reply.failure && done.size() > 1) {
     for (auto& one : done) {
@@ -356,7 +333,8 @@ Task<void> JobRunner::report_done(Queue& queue, std::vector<std::pair<Context, s
       co_await report_done(queue, std::move(single));
     }
   } else if (reply.failure) {
-    co_await end_failed(queue, contexts.front(), "its end was refused: " + reply.failure->message, true);
+    co_await end_failed(queue, contexts.front(), clean("its end was refused: " + reply.failure->message),
+                        true);
   } else {
     queue.finished.Increment(number<int>(reply.rows.back().text(0, 0)));
     for (const auto& context : contexts) forget(queue, *context);
@@ -373,7 +351,7 @@ Task<void> JobRunner::beat_for_ever(Queue& queue) {
 Task<void> JobRunner::beat(Queue& queue) {
   std::vector<Context> alive;
   for (const auto& [id, context] : queue.held)
-    if (JobContext::Clock::now() < context->deadline()) alive.push_back(context);
+    if (Delivery::Clock::now() < context->deadline()) alive.push_back(context);
   if (alive.empty()) co_return;
   const Reply reply = co_await ask(statements_->heartbeat, arguments_of(ids_of(alive), epochs_of(alive)));
   if (reply.failure) co_return;  // the next beat comes before the lease ends
@@ -382,9 +360,11 @@ Task<void> JobRunner::beat(Queue& queue) {
   for (int row = 0; row < rows.size(); row++)
     cancelled[number<int64_t>(rows.text(row, 0))] = rows.text(row, 1) == "t";
   for (const auto& context : alive) {
-    const auto found = cancelled.find(context->job().id);
-    context->lost_ |= found == cancelled.end();
-    context->cancelled_ |= found != cancelled.end() && found->second;
+    const auto found = cancelled.find(context->id);
+    if (found == cancelled.end())
+      context->lose();
+    else if (found->second)
+      context->cancel();
   }
 }
 
@@ -397,29 +377,39 @@ Task<void> JobRunner::expire_for_ever() {
   }
 }
 
-Task<void> JobRunner::say_progress(JobContext& context, double fraction, std::string note) {
-  const Job& job = context.job();
+Task<void> JobRunner::say_progress(Run& run, double fraction, std::string note) {
   const Reply reply = co_await ask(
       statements_->progress,
-      arguments_of(std::to_string(job.id), std::to_string(job.epoch), std::to_string(fraction), clean(note)));
-  if (!reply.failure)
-    context.cancelled_ |= reply.rows.back().text(0, 0) == "t";
-  else
-    context.lost_ |= reply.failure->sqlstate == "TF021";
+      arguments_of(run.event().id, std::to_string(run.event().epoch), std::to_string(fraction), clean(note)));
+  if (reply.failure && reply.failure->sqlstate == lease_is_over)
+    run.lose();
+  else if (!reply.failure && reply.rows.back().text(0, 0) == "t")
+    run.cancel();
+}
+
+std::vector<Query> JobRunner::with_role(std::vector<Query> queries) {
+  if (!options_.role.empty())
+    queries.insert(queries.begin(), {&statements_->role, arguments_of(options_.role)});
+  return queries;
 }
 
 Task<Reply> JobRunner::ask(const Statement& statement, std::vector<Argument> arguments) {
   std::vector<Query> queries;
-  if (!options_.role.empty()) queries.push_back({&statements_->role, arguments_of(options_.role)});
   queries.push_back({&statement, std::move(arguments)});
-  return pool_.run(std::move(queries));
+  return pool_.run(with_role(std::move(queries)));
+}
+
+Task<Reply> JobRunner::ask_until_answered(const Statement& statement, std::vector<Argument> arguments) {
+  std::vector<Query> queries;
+  queries.push_back({&statement, std::move(arguments)});
+  return run_until_answered(with_role(std::move(queries)));
 }
 
 // Reports are not lost while Postgres is away. To repeat one that did commit is harmless: its epoch is over.
-Task<Reply> JobRunner::ask_until_answered(const Statement& statement, std::vector<Argument> arguments) {
+Task<Reply> JobRunner::run_until_answered(std::vector<Query> queries) {
   while (true) {
-    Reply reply = co_await ask(statement, arguments);
-    if (!reply.failure || !is_passing(*reply.failure)) co_return reply;
+    Reply reply = co_await pool_.run(queries);
+    if (!reply.failure || !reply.failure->is_passing()) co_return reply;
     co_await sleep_for(jittered(retry_after));
     co_await pool_.wait_until_up();
   }

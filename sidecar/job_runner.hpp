@@ -42,12 +42,14 @@ class JobRunner {
  private:
   struct Queue;
   struct Statements;
-  using Context = std::shared_ptr<JobContext>;
+  struct Run;
+  using Context = std::shared_ptr<Run>;
 
   Task<void> claim_for_ever(Queue& queue);
   Task<size_t> claim(Queue& queue, size_t how_many);
   void begin(Queue& queue, const Rows& rows, int row);
   Task<void> run_job(Queue& queue, Context context);
+  Task<void> end_with_effects(Queue& queue, Context context, Effects effects);
   Task<void> end_failed(Queue& queue, Context context, std::string reason, bool retry);
   Task<void> postpone(Queue& queue, Context context, std::string reason, std::chrono::milliseconds delay);
   Task<void> report_for_ever(Queue& queue);
@@ -55,10 +57,12 @@ class JobRunner {
   Task<void> beat_for_ever(Queue& queue);
   Task<void> beat(Queue& queue);
   Task<void> expire_for_ever();
-  Task<void> say_progress(JobContext& context, double fraction, std::string note);
+  Task<void> say_progress(Run& run, double fraction, std::string note);
   Task<Reply> ask(const Statement& statement, std::vector<Argument> arguments);
   Task<Reply> ask_until_answered(const Statement& statement, std::vector<Argument> arguments);
-  void forget(Queue& queue, const JobContext& context);
+  Task<Reply> run_until_answered(std::vector<Query> queries);
+  std::vector<Query> with_role(std::vector<Query> queries);
+  void forget(Queue& queue, const Run& run);
   std::chrono::milliseconds jittered(std::chrono::milliseconds time);
 
   Loop& loop_;

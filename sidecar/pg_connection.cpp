@@ -50,6 +50,13 @@ PgFailure PgFailure::from(const PGresult* result) {
           field_of(result, PG_DIAG_MESSAGE_DETAIL), field_of(result, PG_DIAG_MESSAGE_HINT)};
 }
 
+bool PgFailure::is_passing() const {
+  if (kind != Kind::refused) return true;
+  const std::string_view state = sqlstate;
+  return state.starts_with("57") || state.starts_with("40") || state.starts_with("53") ||
+         state.starts_with("55");
+}
+
 Connection::Connection(asio::any_io_executor executor, const Log& log)
     : executor_(std::move(executor)), log_(log), socket_(executor_) {}
 

@@ -33,6 +33,14 @@ struct Argument {
   bool is_binary = false;
 };
 
+// Text arguments. (A list in braces within a co_await is more than g++ 12 can compile.)
+template <class... Texts>
+std::vector<Argument> arguments_of(Texts... texts) {
+  std::vector<Argument> arguments;
+  (arguments.push_back({std::optional<std::string>(std::move(texts))}), ...);
+  return arguments;
+}
+
 struct Query {
   const Statement* statement;  // lives until the reply is there
   std::vector<Argument> arguments = {};
@@ -70,6 +78,9 @@ struct PgFailure {
   std::string hint = {};
 
   static PgFailure from(const PGresult* result);
+
+  // Postgres is away, starts, stops, or asks to try again: not the statement's fault.
+  bool is_passing() const;
 };
 
 // The answer to a transaction: the rows of each statement, or the failure.

@@ -1,8 +1,8 @@
-#include "workers/jobs/http_call.hpp"
+#include "sidecar/http_call.hpp"
 
 #include <gtest/gtest.h>
 
-namespace tenfold::jobs {
+namespace tenfold::sidecar {
 namespace {
 
 TEST(HttpCall, PostsTheBodyAsJson) {
@@ -36,10 +36,10 @@ TEST(HttpCall, RefusesWhatIsNoCall) {
 }
 
 TEST(HttpCall, OutcomeOfAStatus) {
-  for (const int status : {200, 204, 299}) EXPECT_EQ(outcome_of(status), Outcome::done);
-  for (const int status : {0, 408, 425, 429, 500, 503}) EXPECT_EQ(outcome_of(status), Outcome::retry);
-  for (const int status : {301, 400, 404, 422}) EXPECT_EQ(outcome_of(status), Outcome::dead);
+  for (const int status : {200, 204, 299}) EXPECT_EQ(outcome_of(status), HttpOutcome::done);
+  for (const int status : {0, 408, 425, 429, 500, 503}) EXPECT_EQ(outcome_of(status), HttpOutcome::retry);
+  for (const int status : {301, 400, 404, 422}) EXPECT_EQ(outcome_of(status), HttpOutcome::dead);
 }
 
 }  // namespace
-}  // namespace tenfold::jobs
+}  // namespace tenfold::sidecar

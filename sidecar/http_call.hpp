@@ -9,7 +9,7 @@
 
 #include "kernel/result.hpp"
 
-namespace tenfold::jobs {
+namespace tenfold::sidecar {
 
 struct HttpCallRequest {
   std::string method = "POST", url, body;
@@ -23,9 +23,9 @@ struct HttpCallRequest {
 // lease. An error names what is wrong.
 Result<HttpCallRequest> read_http_call(const std::string& payload, int64_t job_id, int64_t epoch);
 
-enum class Outcome { done, retry, dead };
+enum class HttpOutcome { done, retry, dead };
 
 // 2xx is done. Another attempt may help where there was no answer (0), or with 408, 425, 429 and 5xx.
-Outcome outcome_of(int status);
+HttpOutcome outcome_of(int status);
 
-}  // namespace tenfold::jobs
+}  // namespace tenfold::sidecar

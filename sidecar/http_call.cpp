@@ -1,11 +1,11 @@
-#include "workers/jobs/http_call.hpp"
+#include "sidecar/http_call.hpp"
 
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-namespace tenfold::jobs {
+namespace tenfold::sidecar {
 namespace {
 
 using nlohmann::json;
@@ -61,10 +61,11 @@ Result<HttpCallRequest> read_http_call(const std::string& payload, int64_t job_i
   return request;
 }
 
-Outcome outcome_of(int status) {
-  if (status >= 200 && status < 300) return Outcome::done;
-  if (status == 0 || status == 408 || status == 425 || status == 429 || status >= 500) return Outcome::retry;
-  return Outcome::dead;
+HttpOutcome outcome_of(int status) {
+  if (status >= 200 && status < 300) return HttpOutcome::done;
+  if (status == 0 || status == 408 || status == 425 || status == 429 || status >= 500)
+    return HttpOutcome::retry;
+  return HttpOutcome::dead;
 }
 
-}  // namespace tenfold::jobs
+}  // namespace tenfold::sidecar
