@@ -33,6 +33,17 @@ JobOptions job_options(const Settings& settings) {
   return options;
 }
 
+EventOptions event_options(const Settings& settings) {
+  EventOptions options;
+  options.role = settings.text("database.worker_role");
+  options.instance = worker_name();
+  options.lease = settings.duration("events.lease");
+  options.tick = settings.duration("events.tick");
+  options.poll_most = settings.duration("events.poll_most");
+  options.prepared = settings.flag("database.prepared");
+  return options;
+}
+
 HttpAnswer plain(int status, std::string body) {
   return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::move(body)};
 }
@@ -79,13 +90,19 @@ std::vector<SettingRow> daemon_settings() {
       {"database.answer_timeout", Kind::duration, "60s", "then a silent connection is given up", 1,
        3'600'000},
       {"database.worker_role", Kind::text, "tenfold_worker",
-       "role that claims and ends jobs; empty: that of the login"},
+       "role of jobs and events; empty: that of the login"},
       {"jobs.poll_least", Kind::duration, "5ms", "between two claims while there is work", 1, 3'600'000},
       {"jobs.poll_most", Kind::duration, "1s", "between two claims while there is none", 1, 3'600'000},
+      {"events.tick", Kind::duration, "50ms", "between two ticks: what is published is seen from the next on",
+       1, 60'000},
+      {"events.lease", Kind::duration, "30s", "an instance that is silent for so long has lost its consumers",
+       100, 3'600'000},
+      {"events.poll_most", Kind::duration, "1s", "between two looks for events where no tick told of any", 1,
+       3'600'000},
       {"shutdown.delay", Kind::duration, "0s", "how long /readyz says no before connections are refused", 0,
        3'600'000},
-      {"shutdown.timeout", Kind::duration, "30s", "how long requests and jobs under way may take to end", 0,
-       3'600'000},
+      {"shutdown.timeout", Kind::duration, "30s",
+       "how long requests, jobs and batches under way may take to end", 0, 3'600'000},
   };
 }
 
@@ -96,7 +113,8 @@ Daemon::Daemon(const Settings& settings, std::span<const Worker> workers)
       pool_(loop_, log_, pool_options(settings)),
       http_(loop_, most_outgoing_calls),
       providers_(loop_, log_, pool_, http_, settings.text("database.worker_role")),
-      jobs_(loop_, log_, metrics_, pool_, job_options(settings)) {
+      jobs_(loop_, log_, metrics_, pool_, job_options(settings)),
+      events_(loop_, log_, metrics_, pool_, event_options(settings)) {
   for (const Worker& worker : workers) start_worker(worker);
   metrics_.gauge("tenfold_ready", "1: a request would be served now",
                  [this] { return readiness().status == 200 ? 1.0 : 0.0; });
@@ -122,6 +140,7 @@ void Daemon::start_worker(const Worker& worker) {
     running->servers.push_back(
         std::make_unique<HttpServer>(loop_, log_, std::move(source.options), std::move(source.handler)));
   for (JobSource& source : running->worker->job_sources()) jobs_.add(std::move(source));
+  for (EventSource& source : running->worker->event_sources()) events_.add(std::move(source));
   running_.push_back(std::move(running));
 }
 
@@ -140,6 +159,9 @@ int Daemon::run() {
     loop_.spawn("load " + running->name, load_worker(*running));
   }
   jobs_.start();
+  events_.start();
+  if (std::ranges::any_of(running_, [](const auto& one) { return one->worker->reads_log(); }))
+    events_.start_ticking();
   uint64_t microseconds = 0;
   if (sd_watchdog_enabled(0, &microseconds) > 0)
     loop_.spawn("watchdog", feed_watchdog(std::chrono::microseconds(microseconds)));
@@ -181,11 +203,12 @@ Task<void> Daemon::reload() {
   announce_if_ready();
 }
 
-// Readiness first, so that a load balancer sends no more; then no new connections and no new jobs; then what
-// is under way ends. Jobs that do not end in time are given back.
+// Readiness first, so that a load balancer sends no more; then no new connections, jobs and batches; then
+// what is under way ends. What does not end in time is given back.
 Task<void> Daemon::drain() {
   draining_ = true;
   jobs_.drain();
+  events_.drain();
   sd_notify(0, "STOPPING=1");
   log_.info("draining");
   co_await sleep_for(settings_.duration("shutdown.delay"));
@@ -194,14 +217,15 @@ Task<void> Daemon::drain() {
   const auto end = std::chrono::steady_clock::now() + settings_.duration("shutdown.timeout");
   while (under_way() > 0 && std::chrono::steady_clock::now() < end) co_await sleep_for(10ms);
   if (under_way() > 0)
-    log_.warning("requests or jobs were still under way", {{"count", std::to_string(under_way())}});
+    log_.warning("requests, jobs or batches were still under way", {{"count", std::to_string(under_way())}});
   co_await jobs_.give_back();
+  co_await events_.release();
   pool_.stop();
   loop_.stop();
 }
 
 size_t Daemon::under_way() const {
-  size_t sum = jobs_.under_way();
+  size_t sum = jobs_.under_way() + events_.under_way();
   for (const auto& running : running_)
     for (const auto& server : running->servers) sum += server->active();
   return sum;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "sidecar/event_runner.hpp"
 #include "sidecar/job_runner.hpp"
 #include "sidecar/worker.hpp"
 
@@ -52,6 +53,7 @@ class Daemon {
   HttpClient http_;
   ProviderClient providers_;
   JobRunner jobs_;
+  EventRunner events_;
   std::vector<std::unique_ptr<Running>> running_;
   std::unique_ptr<HttpServer> admin_;
   bool draining_ = false;

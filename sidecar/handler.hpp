@@ -86,7 +86,7 @@ using Handler = std::function<Task<Effects>(Delivery&)>;
 
 // How a handler ended; what it threw is caught.
 struct Attempt {
-  Effects effects;
+  Effects effects = {};
   bool failed = false, retry = true;
   std::optional<std::chrono::milliseconds> postponed = {};  // neither done nor failed
   std::string reason;                                       // clean text

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "sidecar/event_source.hpp"
 #include "sidecar/http_client.hpp"
 #include "sidecar/http_server.hpp"
 #include "sidecar/job_source.hpp"
@@ -41,6 +42,9 @@ class RunningWorker {
 
   virtual std::vector<HttpSource> http_sources() { return {}; }
   virtual std::vector<JobSource> job_sources() { return {}; }
+  virtual std::vector<EventSource> event_sources() { return {}; }
+  // Reads the log of events by itself: the daemon ticks for it, as it does for event sources.
+  virtual bool reads_log() { return false; }
   // Gets ready, and again at each SIGHUP. Waits as long as Postgres is away; what it throws ends the process
   // at the start, and is logged at a reload, after which the worker goes on as before.
   virtual Task<void> load() = 0;

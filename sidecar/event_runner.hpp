@@ -1,0 +1,86 @@
+// Feeds the log of events to the handlers of workers. A consumer is one daemon's at a time, by a lease with
+// an epoch; its events come in batches, and effects, failures and the new position are one transaction: who
+// has lost the lease meanwhile is refused, and nothing is doubled.
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "sidecar/event_source.hpp"
+#include "sidecar/log.hpp"
+#include "sidecar/metrics.hpp"
+#include "sidecar/pg_pool.hpp"
+
+namespace tenfold::sidecar {
+
+struct EventOptions {
+  std::string role;      // becomes this role in each transaction; empty: stays the login's
+  std::string instance;  // the name under which leases are held
+  std::chrono::milliseconds lease{30'000}, tick{50}, poll_most{1000};
+  bool prepared = true;
+};
+
+class EventRunner {
+ public:
+  EventRunner(Loop& loop, const Log& log, Metrics& metrics, Pool& pool, EventOptions options);
+  ~EventRunner();
+
+  void add(EventSource source);  // before start()
+  // Ticks too: what is published is seen by consumers from the next tick on.
+  void start();
+  void start_ticking();
+
+  // Begins no more batches.
+  void drain();
+  // Consumers with a batch under way.
+  size_t under_way() const;
+  // Gives the leases back. What is still under way counts no more.
+  Task<void> release();
+
+ private:
+  struct Consumer;
+  struct Statements;
+  struct Batch;
+  struct Transaction;
+
+  Task<void> tick_for_ever();
+  Task<void> rotate_for_ever();
+  Task<void> hold_leases();
+  Task<void> declare(Consumer& consumer);
+  Task<bool> renew_leases();
+  void lose(Consumer& consumer);
+
+  Task<void> consume_for_ever(Consumer& consumer);
+  Task<bool> take_turn(Consumer& consumer);
+  Task<bool> run_retries(Consumer& consumer);
+  Task<bool> run_batch(Consumer& consumer);
+  Task<bool> run(Consumer& consumer, Batch& batch);
+  Task<void> handle(Consumer& consumer, Batch& batch);
+  Task<void> walk_lines(Consumer& consumer, Batch& batch);
+  Task<void> walk_line(Consumer& consumer, Batch& batch, size_t line);
+  Task<Attempt> deliver(Consumer& consumer, const Event& event);
+  Transaction transaction_of(const Consumer& consumer, const Batch& batch) const;
+  Task<bool> commit(Consumer& consumer, Batch& batch);
+  bool blame(Consumer& consumer, Batch& batch, const Transaction& transaction, const Reply& reply) const;
+  void count(Consumer& consumer, const Batch& batch, const Transaction& transaction, const Reply& reply);
+  Task<Reply> ask_as(Consumer& consumer, const Statement& statement, std::vector<Argument> arguments);
+  Task<Reply> ask(const Statement& statement, std::vector<Argument> arguments);
+  std::chrono::milliseconds jittered(std::chrono::milliseconds time);
+
+  Loop& loop_;
+  const Log& log_;
+  Metrics& metrics_;
+  Pool& pool_;
+  EventOptions options_;
+  std::unique_ptr<Statements> statements_;
+  std::vector<std::unique_ptr<Consumer>> consumers_;
+  asio::steady_timer lease_timer_;
+  std::minstd_rand random_{std::random_device{}()};
+  bool ticking_ = false, draining_ = false, released_ = false;
+};
+
+}  // namespace tenfold::sidecar
