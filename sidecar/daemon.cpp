@@ -96,7 +96,7 @@ std::vector<SettingRow> daemon_settings() {
       {"events.tick", Kind::duration, "50ms", "between two ticks: what is published is seen from the next on",
        1, 60'000},
       {"events.lease", Kind::duration, "30s", "an instance that is silent for so long has lost its consumers",
-       100, 3'600'000},
+       1000, 3'600'000},
       {"events.poll_most", Kind::duration, "1s", "between two looks for events where no tick told of any", 1,
        3'600'000},
       {"shutdown.delay", Kind::duration, "0s", "how long /readyz says no before connections are refused", 0,

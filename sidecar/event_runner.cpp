@@ -110,6 +110,12 @@ struct EventRunner::Consumer {
     has_news = false;
   }
 
+  // A handler outstays its deadline: somebody else may do better.
+  bool is_stuck() const {
+    return std::ranges::any_of(deliveries,
+                               [](const Delivery* one) { return Clock::now() > one->deadline() + 1s; });
+  }
+
   void look_for_retries_soon() {
     retry_pause = retry_least;
     retries_at = Clock::now() + retry_pause;
@@ -271,8 +277,7 @@ Task<void> EventRunner::declare(Consumer& consumer) {
 Task<bool> EventRunner::renew_leases() {
   std::vector<std::string> names;
   for (const auto& consumer : consumers_)
-    if (consumer->exists) names.push_back(consumer->source.consumer);
-  if (names.empty()) co_return false;
+    if (consumer->exists && !consumer->is_stuck()) names.push_back(consumer->source.consumer);
   const Reply reply = co_await ask(
       statements_->acquire,
       arguments_of(options_.instance, text_array(names), std::to_string(options_.lease.count()) + " ms"));
@@ -477,7 +482,7 @@ bool EventRunner::blame(Consumer& consumer, Batch& batch, const Transaction& tra
   const size_t failed = reply.rows.size();
   if (failed < transaction.queries.size()) {
     const auto item = transaction.effect_of[failed];
-    if (item) batch.fail(*item, clean(failure.sqlstate + ": " + failure.message), true);
+    if (item) batch.fail(*item, clean(failure.reason()), true);
     return item.has_value();
   }
   // At the end itself, by a deferred constraint: it is found by checking after each event.

@@ -17,7 +17,8 @@ struct EventSource {
   // Of a batch, which is one transaction: what a crash does again. What was published by one transaction is
   // never split.
   size_t most_events = 10'000;
-  std::chrono::milliseconds deadline{60'000};  // for one attempt
+  // For one attempt. While a handler has not ended by then, its consumer may be another's.
+  std::chrono::milliseconds deadline{60'000};
 };
 
 }  // namespace tenfold::sidecar

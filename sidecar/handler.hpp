@@ -4,33 +4,17 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <functional>
-#include <map>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "sidecar/event.hpp"
 #include "sidecar/loop.hpp"
 #include "sidecar/pg_statement.hpp"
 
 namespace tenfold::sidecar {
-
-struct Event {
-  enum class Source { log, job, kafka };
-
-  Source source = Source::log;
-  std::string topic;  // of a job: its queue
-  // The same at each attempt, and no other's within its source: what effects outside Postgres are made
-  // idempotent by.
-  std::string id;
-  std::string key = {};      // of one key, events come one after the other; empty: in no order
-  std::string payload = {};  // JSON
-  std::map<std::string, std::string> headers = {};
-  int attempt = 1;    // this one
-  int64_t epoch = 0;  // of the lease; who remembers the highest can refuse a run that lost its own
-};
 
 // An event while its handler runs.
 class Delivery {

@@ -258,7 +258,7 @@ Task<void> JobRunner::end_with_effects(Queue& queue, Context context, Effects ef
     queue.lost.Increment();
     forget(queue, *context);
   } else {
-    co_await end_failed(queue, context, clean(reply.failure->message), true);
+    co_await end_failed(queue, context, clean(reply.failure->reason()), true);
   }
 }
 
@@ -333,7 +333,7 @@ Task<void> JobRunner::report_done(Queue& queue, std::vector<std::pair<Context, s
       co_await report_done(queue, std::move(single));
     }
   } else if (reply.failure) {
-    co_await end_failed(queue, contexts.front(), clean("its end was refused: " + reply.failure->message),
+    co_await end_failed(queue, contexts.front(), clean("its end was refused: " + reply.failure->reason()),
                         true);
   } else {
     queue.finished.Increment(number<int>(reply.rows.back().text(0, 0)));

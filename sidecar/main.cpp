@@ -5,6 +5,7 @@
 #include "sidecar/command_line.hpp"
 #include "workers/gateway/worker.hpp"
 #include "workers/jobs/worker.hpp"
+#include "workers/subscriber/worker.hpp"
 
 namespace {
 
@@ -20,6 +21,7 @@ void allow_many_files() {
 
 int main(int count, char** words) {
   allow_many_files();
-  const std::array workers{tenfold::gateway::worker(), tenfold::jobs::worker()};
+  const std::array workers{tenfold::gateway::worker(), tenfold::jobs::worker(),
+                           tenfold::subscriber::worker()};
   return tenfold::sidecar::run_command_line(count, words, workers);
 }

@@ -79,6 +79,9 @@ struct PgFailure {
 
   static PgFailure from(const PGresult* result);
 
+  // SQLSTATE and message, as a reason that is kept.
+  std::string reason() const { return sqlstate + ": " + message; }
+
   // Postgres is away, starts, stops, or asks to try again: not the statement's fault.
   bool is_passing() const;
 };

@@ -54,9 +54,9 @@ GRANT EXECUTE ON FUNCTION
   tenfold.create_topic(text, int, jsonb, int), tenfold.create_consumer(text, text[], text, int, text, interval, interval), tenfold.rotate_events()
 TO tenfold_worker, tenfold_operator;
 GRANT EXECUTE ON FUNCTION tenfold.drop_consumer(text), tenfold.redrive_events(text, bigint[]), tenfold.discard_events(text, bigint[]) TO tenfold_operator;
-GRANT SELECT ON tenfold.topic, tenfold.outbox_lag TO tenfold_worker, tenfold_operator;
+GRANT SELECT ON tenfold.topic, tenfold.consumer, tenfold.outbox_lag TO tenfold_worker, tenfold_operator;
 GRANT EXECUTE ON FUNCTION tenfold._consumer_lag() TO tenfold_worker, tenfold_operator;
-GRANT SELECT ON tenfold.event, tenfold.tick, tenfold.event_state, tenfold.consumer, tenfold.consumer_instance, tenfold.consumer_position, tenfold.event_retry,
+GRANT SELECT ON tenfold.event, tenfold.tick, tenfold.event_state, tenfold.consumer_instance, tenfold.consumer_position, tenfold.event_retry,
   tenfold.event_failure TO tenfold_operator;
 
 -- The front door logs in as tenfold_authenticator, reads the routes, and becomes the role of each request's token.

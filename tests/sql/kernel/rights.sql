@@ -145,7 +145,7 @@ INSERT INTO relation VALUES
   ('tenfold.breaker_status', 'operator', NULL), ('tenfold.quota_status', 'operator', NULL),
   ('tenfold.topic', 'jobs', 'owner'), ('tenfold.outbox_lag', 'jobs', NULL), ('tenfold.event_failure', 'operator', NULL),
   ('tenfold.event', 'operator', 'owner'), ('tenfold.tick', 'operator', 'owner'), ('tenfold.event_state', 'operator', 'owner'),
-  ('tenfold.consumer', 'operator', 'owner'), ('tenfold.consumer_instance', 'operator', 'owner'),
+  ('tenfold.consumer', 'jobs', 'owner'), ('tenfold.consumer_instance', 'operator', 'owner'),
   ('tenfold.consumer_position', 'operator', 'owner'), ('tenfold.event_retry', 'operator', 'owner'),
   ('tenfold.error_code', 'all', NULL), ('tenfold.installed', 'operator', NULL), ('tenfold.scheduled_job_status', 'operator', NULL);
 INSERT INTO deed

@@ -1,0 +1,44 @@
+#include "sidecar/function_handler.hpp"
+
+#include <re2/re2.h>
+
+#include <memory>
+
+#include "sidecar/json_text.hpp"
+
+namespace tenfold::sidecar {
+namespace {
+
+std::string object_of(const std::map<std::string, std::string>& headers) {
+  std::string text = "{";
+  for (const auto& [name, value] : headers) {
+    if (text.size() > 1) text += ',';
+    append_json_string(text, name);
+    text += ':';
+    append_json_string(text, value);
+  }
+  return text + '}';
+}
+
+Task<Effects> call(const Statement& statement, const Event& event) {
+  Effects effects;
+  effects.statements.push_back(
+      {&statement, arguments_of(event.id, event.topic, event.key, event.payload, object_of(event.headers))});
+  if (event.key.empty()) effects.statements.back().arguments[2] = {};
+  co_return effects;
+}
+
+}  // namespace
+
+// Not prepared: that is done as the login, which need not know the schema.
+Result<Handler> function_handler(const std::string& function) {
+  static const RE2 name("[a-z_][a-z0-9_]*\\.[a-z_][a-z0-9_]*");
+  if (!RE2::FullMatch(function, name))
+    return Error{Code::invalid_parameter, "\"" + function + "\" is no name of a function",
+                 "write schema.function, in lower case"};
+  const auto statement =
+      std::make_shared<Statement>("SELECT " + function + "($1, $2, $3, $4, $5)", Statement::Keep::once);
+  return Handler([statement](Delivery& delivery) { return call(*statement, delivery.event()); });
+}
+
+}  // namespace tenfold::sidecar

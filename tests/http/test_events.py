@@ -1,0 +1,289 @@
+"""Events of the log, run by the daemon's worker `subscriber`: functions in Postgres, and webhooks."""
+import base64
+import hashlib
+import hmac
+import json
+import signal
+
+import psycopg
+import pytest
+from gateway import Gateway, wait_until
+from services.moody_server import MoodyServer
+
+# What handlers do in Postgres: they note each event, and are not unique on purpose. They fail where the payload says so.
+EFFECTS = '''
+  CREATE SCHEMA app;
+  GRANT USAGE ON SCHEMA app TO tenfold_worker;
+  CREATE TABLE app.seen (n serial, id text, topic text, key text, payload jsonb, headers jsonb);
+  CREATE TABLE app.broken (key text);
+  CREATE TABLE app.late (id text UNIQUE DEFERRABLE INITIALLY DEFERRED);
+  CREATE FUNCTION app.note(id text, topic text, key text, payload jsonb, headers jsonb) RETURNS void
+  LANGUAGE plpgsql SECURITY DEFINER AS $$
+  BEGIN
+    IF EXISTS (SELECT FROM app.broken b WHERE b.key = note.key) THEN
+      RAISE EXCEPTION 'key % is broken', key USING ERRCODE = 'ZZ001';
+    END IF;
+    PERFORM pg_sleep((payload ->> 'sleep')::float);
+    INSERT INTO app.late SELECT payload ->> 'late' WHERE payload ? 'late';
+    INSERT INTO app.seen (id, topic, key, payload, headers) VALUES (id, topic, key, payload, headers);
+  END
+  $$;
+'''
+CLEAR = 'TRUNCATE app.seen, app.broken, app.late'
+
+
+class Subscriber(Gateway):
+    """The daemon with its worker `subscriber`."""
+
+    workers = 'subscriber'
+
+    def __init__(self, dsn, routes, **settings):
+        super().__init__(dsn, **{'subscriber.routes': routes, 'events.lease': '1s', 'events.tick': '10ms'} | settings)
+
+    def wait_until_consuming(self, consumers=1):
+        self.wait_for_metric('tenfold_events_consumers', consumers)
+
+
+@pytest.fixture(scope='module')
+def effects(product):
+    product.psql('-c', EFFECTS)
+    yield
+    product.psql('-c', 'DROP SCHEMA app CASCADE')
+
+
+@pytest.fixture
+def dsn(product, db, effects):
+    db.execute("SELECT tenfold.create_topic('orders'), tenfold.create_topic('other')")
+    db.execute('''SELECT tenfold.create_consumer('notes', '{orders}', max_attempts => 3, backoff_base => '10 ms')''')
+    yield product.dsn(user='tenfold_authenticator')
+    product.psql('-c', CLEAR, '-c', 'SELECT tenfold.drop_consumer(name) FROM tenfold.consumer')  # a test may have restarted Postgres
+
+
+@pytest.fixture
+def daemon(dsn):
+    with Subscriber(dsn, 'notes:orders=app.note') as running:
+        running.wait_until_consuming()
+        yield running
+
+
+@pytest.fixture
+def server():
+    with MoodyServer() as running:
+        yield running
+
+
+def publish(db, key, payload=None, topic='orders', headers='{}'):
+    return str(db.execute('SELECT tenfold.publish(%s, %s, %s, %s)',
+                          [topic, key, json.dumps(payload or {}), headers]).fetchone()[0])
+
+
+def seen(db, key=None):
+    return [row[0] for row in db.execute('SELECT id FROM app.seen WHERE key = %s OR %s::text IS NULL ORDER BY n', [key, key])]
+
+
+def wait_for_seen(db, wanted, key=None):
+    wait_until(lambda: set(seen(db, key)) >= set(wanted), f'{wanted} are handled')
+    assert seen(db, key) == wanted
+
+
+def lag(db, column, consumer='notes'):
+    return db.execute(f'SELECT {column} FROM tenfold.outbox_lag WHERE consumer = %s', [consumer]).fetchone()[0]
+
+
+def break_key(db, key):
+    db.execute('INSERT INTO app.broken VALUES (%s)', [key])
+
+
+def test_an_event_reaches_its_function(db, daemon):
+    event = publish(db, 'k', {'n': 1}, headers='{"a": "b \\" c"}')
+    wait_for_seen(db, [event])
+    assert db.execute('SELECT topic, key, payload, headers FROM app.seen').fetchone() == ('orders', 'k', {'n': 1}, {'a': 'b " c'})
+    publish(db, 'k', topic='other')
+    last = publish(db, None)
+    wait_for_seen(db, [event, last])
+    daemon.wait_for_metric('tenfold_events_handled_total{consumer="notes"}', 2)
+
+
+def test_many_of_many_keys_keep_their_order(db, daemon):
+    db.execute('''SELECT tenfold.publish_many('orders', array_agg('k' || n % 10), array_agg(jsonb_build_object('n', n)))
+      FROM generate_series(1, 5000) n''')
+    wait_until(lambda: lag(db, 'behind_events') == 0, 'all are handled')
+    assert db.execute('SELECT count(*), count(DISTINCT id) FROM app.seen').fetchone() == (5000, 5000)
+    assert db.execute('''SELECT count(*) FROM (SELECT n, lag(n) OVER (PARTITION BY key ORDER BY id::bigint) AS before FROM app.seen) s
+      WHERE n < before''').fetchone()[0] == 0
+
+
+def test_failures_retries_dead_letter_redrive(db, daemon):
+    break_key(db, 'bad')
+    bad, good = publish(db, 'bad'), publish(db, 'good')
+    wait_for_seen(db, [good])
+    wait_until(lambda: lag(db, 'dead') == 1, 'it is dead')
+    reason, attempts = db.execute('SELECT reason, attempts FROM tenfold.event_failure').fetchone()
+    assert reason == 'ZZ001: key bad is broken' and attempts == 3
+    daemon.wait_for_metric('tenfold_events_failed_total{consumer="notes"}', 3)
+    daemon.wait_for_metric('tenfold_events_dead_total{consumer="notes"}', 1)
+    db.execute('DELETE FROM app.broken')
+    assert db.execute("SELECT tenfold.redrive_events('notes')").fetchone()[0] == 1
+    wait_for_seen(db, [good, bad])
+
+
+def test_a_key_waits_for_its_failing_head(db, dsn):
+    db.execute("SELECT tenfold.create_consumer('notes', '{orders}', max_attempts => 1000, backoff_base => '10 ms', backoff_cap => '10 ms')")
+    break_key(db, 'bad')
+    with Subscriber(dsn, 'notes:orders=app.note') as daemon:
+        daemon.wait_until_consuming()
+        with db.transaction():
+            bad = [publish(db, 'bad') for _ in range(3)]
+            good = [publish(db, 'good') for _ in range(3)]
+        wait_for_seen(db, good)
+        bad.append(publish(db, 'bad'))
+        wait_until(lambda: lag(db, 'parked') == 3, 'the others stand behind it')
+        db.execute('DELETE FROM app.broken')
+        wait_for_seen(db, good + bad)
+
+
+def test_a_failing_event_does_not_undo_its_batch(db, daemon):
+    """One transaction, and so one batch; its middle fails."""
+    break_key(db, 'b')
+    with db.transaction():
+        events = {key: publish(db, key) for key in 'abc'}
+    wait_for_seen(db, [events['a'], events['c']])
+
+
+def test_a_deferred_constraint_finds_its_event(db, daemon):
+    db.execute("INSERT INTO app.late VALUES ('x')")
+    with db.transaction():
+        good, bad = publish(db, 'good', {'late': 'y'}), publish(db, 'bad', {'late': 'x'})
+    wait_for_seen(db, [good])
+    wait_until(lambda: lag(db, 'dead') == 1, 'it is dead')
+    assert db.execute('SELECT event_id::text, left(reason, 5) FROM tenfold.event_failure').fetchone() == (bad, '23505')
+
+
+def test_a_batch_is_one_transaction(db, daemon):
+    with db.transaction():
+        for _ in range(20):
+            publish(db, None)
+    wait_until(lambda: len(seen(db)) == 20, 'all are handled')
+    assert db.execute('SELECT count(DISTINCT xmin::text) FROM app.seen').fetchone()[0] == 1
+
+
+def test_webhooks(db, dsn, server):
+    secret = base64.b64encode(b'twenty-four bytes, or so').decode()
+    with Subscriber(dsn, f'hook:orders={server.url("/200")}', **{'subscriber.secret': f'whsec_{secret}'}) as daemon:
+        daemon.wait_until_consuming()
+        event = publish(db, 'k', {'n': 1}, headers='{"traceparent": "00-1-2-01"}')
+        wait_until(lambda: server.seen('/200'), 'it is called')
+        wait_until(lambda: lag(db, 'behind_events', 'hook') == 0, 'it is done')
+    (_, body, headers), = server.seen('/200')
+    assert json.loads(body) == {'n': 1}
+    assert headers['Idempotency-Key'] == headers['webhook-id'] == event and headers['traceparent'] == '00-1-2-01'
+    signed = f'{event}.{headers["webhook-timestamp"]}.'.encode() + body
+    assert headers['webhook-signature'] == 'v1,' + base64.b64encode(
+        hmac.digest(base64.b64decode(secret), signed, hashlib.sha256)).decode()
+
+
+def test_webhooks_are_tried_again(db, dsn, server):
+    db.execute("SELECT tenfold.create_consumer('hook', '{orders}', max_attempts => 3, backoff_base => '10 ms')")
+    with Subscriber(dsn, f'hook:orders={server.url("/mend")}') as daemon:
+        daemon.wait_until_consuming()
+        publish(db, 'k')
+        wait_until(lambda: lag(db, 'dead', 'hook') == 1, 'it is dead')
+        assert len(server.seen('/mend')) == 3
+        server.status = 200
+        db.execute("SELECT tenfold.redrive_events('hook')")
+        wait_until(lambda: lag(db, 'dead', 'hook') + lag(db, 'retrying', 'hook') == 0, 'it is done')
+    assert len(server.seen('/mend')) == 4
+
+
+def test_one_handler_feeds_on_jobs_too(db, dsn):
+    db.execute("SELECT tenfold.create_queue('note_jobs', max_attempts => 2, backoff_base => '10 ms')")
+    with Subscriber(dsn, 'note_jobs=app.note') as daemon:
+        job = str(db.execute("""SELECT tenfold.enqueue('note_jobs', '{"n": 1}')""").fetchone()[0])
+        wait_for_seen(db, [job])
+        wait_until(lambda: db.execute('SELECT state FROM tenfold.job_status WHERE job_id = %s', [job]).fetchone()[0] == 'done', 'done')
+        daemon.wait_for_metric('tenfold_jobs_done_total{queue="note_jobs"}', 1)
+        bad = db.execute("""SELECT tenfold.enqueue('note_jobs', '{"sleep": "long"}')""").fetchone()[0]
+        state = 'SELECT state, left(error, 5) FROM tenfold.job_status WHERE job_id = %s'
+        wait_until(lambda: db.execute(state, [bad]).fetchone() == ('dead', '22P02'), 'its effect is refused, and it is dead')
+
+
+def test_two_daemons_share_and_one_dies(db, dsn):
+    routes = 'notes:orders=app.note more:other=app.note'
+    events = []
+    with Subscriber(dsn, routes) as first, Subscriber(dsn, routes) as second:
+        for daemon in (first, second):
+            daemon.wait_until_consuming()
+        owners = {row[0] for row in db.execute('SELECT owner FROM tenfold.consumer')}
+        assert len(owners) == 2
+        for number in range(200):
+            events.append(publish(db, 'k', topic=('orders', 'other')[number % 2]))
+            if number == 100:
+                first.process.kill()
+        second.wait_until_consuming(2)
+        wait_until(lambda: len(seen(db)) >= 200, 'all are handled')
+    assert sorted(seen(db), key=int) == events
+    for topic in ('orders', 'other'):
+        order = [int(row[0]) for row in db.execute('SELECT id FROM app.seen WHERE topic = %s ORDER BY n', [topic])]
+        assert order == sorted(order)
+
+
+def test_who_slept_is_fenced(db, dsn):
+    """It is stopped with a batch in its hands, whose transaction it sends when it wakes: the other has done it by then."""
+    with MoodyServer() as server:
+        db.execute("SELECT tenfold.create_consumer('hook', '{orders}')")
+        route = f'hook:orders={server.url("/hang")}'
+        with Subscriber(dsn, route) as sleeper:
+            sleeper.wait_until_consuming()
+            publish(db, 'k')
+            wait_until(lambda: server.seen('/hang'), 'its handler runs')
+            sleeper.signal(signal.SIGSTOP)
+            with Subscriber(dsn, route) as heir:
+                heir.wait_until_consuming()
+                wait_until(lambda: len(server.seen('/hang')) == 2, 'the heir calls too: at least once')
+                server.free.set()
+                wait_until(lambda: lag(db, 'behind_events', 'hook') == 0, 'the heir is done')
+                sleeper.signal(signal.SIGCONT)
+                sleeper.wait_for_metric('tenfold_events_leases_lost_total{consumer="hook"}', 1)
+                sleeper.wait_for_metric('tenfold_events_handled_total{consumer="hook"}', 0)
+
+
+def test_sigterm_ends_the_batch_and_gives_the_lease_back(db, dsn, server):
+    with Subscriber(dsn, f'hook:orders={server.url("/hang")}', **{'events.lease': '1h'}) as daemon:
+        daemon.wait_until_consuming()
+        publish(db, 'k')
+        wait_until(lambda: server.seen('/hang'), 'the call is there')
+        daemon.signal(signal.SIGTERM)
+        wait_until(lambda: 'draining' in daemon.messages(), 'it drains')
+        server.free.set()
+        assert daemon.process.wait(timeout=15) == 0
+    assert (lag(db, 'behind_events', 'hook'), lag(db, 'owner', 'hook')) == (0, None)
+
+
+def test_sigterm_lets_go_what_does_not_end(db, dsn, server):
+    with Subscriber(dsn, f'hook:orders={server.url("/hang")}', **{'events.lease': '1h', 'shutdown.timeout': '100ms'}) as daemon:
+        daemon.wait_until_consuming()
+        publish(db, 'k')
+        wait_until(lambda: server.seen('/hang'), 'the call is there')
+        daemon.signal(signal.SIGTERM)
+        assert daemon.process.wait(timeout=15) == 0
+    assert (lag(db, 'behind_events', 'hook'), lag(db, 'owner', 'hook')) == (1, None)
+
+
+def test_postgres_goes_and_comes_back(product, dsn, daemon):
+    with psycopg.connect(product.dsn(), autocommit=True) as db:
+        first = publish(db, 'k')
+        wait_for_seen(db, [first])
+    product.restart()
+    with psycopg.connect(product.dsn(), autocommit=True) as db:
+        wait_for_seen(db, [first, publish(db, 'k')])
+
+
+def test_bad_routes_are_told(dsn):
+    with pytest.raises(AssertionError, match='has no target'), Subscriber(dsn, 'orders'):
+        pass
+
+
+def test_an_unknown_topic_is_told(dsn):
+    with Subscriber(dsn, 'new:nowhere=app.note') as daemon:
+        wait_until(lambda: any(line['message'] == 'cannot make a consumer' and 'nowhere' in line['error'] for line in daemon.log),
+                   'it says so')
