@@ -5,10 +5,12 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <fstream>
+#include <memory>
 #include <sstream>
 
 #include "sidecar/call_command.hpp"
 #include "sidecar/daemon.hpp"
+#include "sidecar/event_commands.hpp"
 
 extern char** environ;
 
@@ -31,6 +33,7 @@ Each setting has one name and three places; the first that names it wins:
 
 `tenfold rotate-secret --help` tells how the keys of tokens are made and changed.
 `tenfold list` shows workers and settings; `tenfold run --print-config` what is in force, and from where.
+`tenfold status`, `list consumers`, `publish`, `consume` and `redrive` ask a database; each has a --help that teaches.
 SIGHUP reads routes and keys again. SIGTERM finishes what is under way, then ends.
 )";
 
@@ -115,7 +118,7 @@ void list_settings(std::span<const SettingRow> rows) {
     fmt::print("  {:<26} {:<18} {}\n", row.name, row.standard.empty() ? "''" : row.standard, row.meaning);
 }
 
-int list(std::span<const Worker> workers) {
+int list_workers(std::span<const Worker> workers) {
   fmt::print("settings of every `tenfold run` (name, default, meaning)\n");
   list_settings(daemon_settings());
   for (const Worker& worker : workers) {
@@ -136,6 +139,30 @@ void add_commands(CLI::App& app, std::span<const Worker> workers) {
     }
 }
 
+constexpr auto list_lesson = R"(
+  tenfold list                                           the workers of this program, and every setting
+  tenfold list consumers --database.dsn='dbname=app'     who reads the log, and how far each is behind
+  tenfold list topics --database.dsn='dbname=app'
+)";
+
+void add_list(CLI::App& app, DatabaseCommands& commands, std::span<const Worker> workers) {
+  auto* command = commands.add(app, "list", "shows workers and settings, consumers, or topics", list_lesson);
+  auto what = std::make_shared<std::string>("workers");
+  command->add_option("what", *what, "workers, consumers or topics")
+      ->check(CLI::IsMember({"workers", "consumers", "topics"}));
+  command->callback([command, what, workers, &commands] {
+    if (*what == "workers") {
+      list_workers(workers);
+      return;
+    }
+    SqlSession database = commands.connect(*command, "tenfold_operator");
+    if (*what == "topics")
+      list_topics(database);
+    else
+      list_consumers(database);
+  });
+}
+
 }  // namespace
 
 int run_command_line(int count, const char* const* words, std::span<const Worker> workers) {
@@ -154,7 +181,6 @@ int run_command_line(int count, const char* const* words, std::span<const Worker
                         "says whether the configuration is right, and ends");
   run_command->add_flag("--print-config", options.print_only,
                         "prints what is in force, secrets masked, and ends");
-  const auto* list_command = app.add_subcommand("list", "shows the workers and all settings");
   CallOptions call;
   auto* call_command =
       app.add_subcommand("call", "calls a provider by hand; takes every setting as a flag, --NAME=VALUE");
@@ -162,10 +188,16 @@ int run_command_line(int count, const char* const* words, std::span<const Worker
   call_command->add_option("--provider", call.provider, "a row of tenfold.provider")->required();
   call_command->add_option("--deadline", call.deadline, "seconds")->check(CLI::Range(0.001, 3600.0));
   call_command->add_option("url", call.urls, "what to GET, all at once")->required();
+  DatabaseCommands commands{[&](const std::vector<std::string>& flags) {
+    take_flags(options, flags);
+    return settle(options, all_settings(workers));
+  }};
+  add_list(app, commands, workers);
+  add_database_commands(app, commands);
+  add_event_commands(app, commands);
   add_commands(app, workers);
   try {
     app.parse(count, words);
-    if (*list_command) return list(workers);
     if (*call_command) {
       take_flags(options, call_command->remaining());
       return call_provider(settle(options, all_settings(workers)), call);
@@ -175,6 +207,11 @@ int run_command_line(int count, const char* const* words, std::span<const Worker
     return run(options, workers);
   } catch (const CLI::ParseError& failure) {
     return app.exit(failure);
+  } catch (const SqlFailure& failure) {
+    const std::string state = failure.sqlstate.empty() ? "" : " (" + failure.sqlstate + ")";
+    fmt::print(stderr, "tenfold: {}{}\n", failure.what(), state);
+    if (!failure.hint.empty()) fmt::print(stderr, "hint: {}\n", failure.hint);
+    return 1;
   } catch (const Failure& failure) {
     fmt::print(stderr, "tenfold: {}\nhint: {}\n", failure.error.message, failure.error.hint);
   } catch (const std::exception& failure) {

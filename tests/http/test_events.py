@@ -4,10 +4,11 @@ import hashlib
 import hmac
 import json
 import signal
+import subprocess
 
 import psycopg
 import pytest
-from gateway import Gateway, wait_until
+from gateway import DAEMON, Gateway, wait_until
 from services.moody_server import MoodyServer
 
 # What handlers do in Postgres: they note each event, and are not unique on purpose. They fail where the payload says so.
@@ -287,3 +288,117 @@ def test_an_unknown_topic_is_told(dsn):
     with Subscriber(dsn, 'new:nowhere=app.note') as daemon:
         wait_until(lambda: any(line['message'] == 'cannot make a consumer' and 'nowhere' in line['error'] for line in daemon.log),
                    'it says so')
+
+
+# The command line.
+
+def tenfold(dsn, *words, given=None):
+    return subprocess.run([DAEMON, *words, f'--database.dsn={dsn}'], input=given, capture_output=True, text=True, timeout=30)
+
+
+def printed(dsn, *words, given=None):
+    done = tenfold(dsn, *words, given=given)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def operator(dsn):
+    """The login of the front door may become an operator, and a worker: commands act as these."""
+    return dsn
+
+
+def lines(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_publish_and_consume(db, operator):
+    event = printed(operator, 'publish', 'orders', 'k', '{"n": 1.50}', '--header=a=b').strip()
+    last, = (found for found in lines(printed(operator, 'consume', 'orders', '--from-beginning')) if found['event_id'] == int(event))
+    assert (last['topic'], last['key'], last['headers']) == ('orders', 'k', {'a': 'b'})
+    found = lines(printed(operator, 'consume', '--consumer=notes'))
+    assert [one['event_id'] for one in found] == [int(event)]
+    assert printed(operator, 'consume', '--consumer=notes') == ''
+    assert (lag(db, 'behind_events'), lag(db, 'owner')) == (0, None)
+
+
+def test_publish_lines(db, operator):
+    given = '{"key": "a", "payload": {"n": 1}}\n\n{"payload": [1e2], "headers": {"x": "y"}}\n'
+    assert printed(operator, 'publish', 'orders', given=given) == '2 published\n'
+    found = lines(printed(operator, 'consume', '--consumer=notes'))
+    assert [(one['key'], one['payload'], one['headers']) for one in found] == [('a', {'n': 1}, {}), (None, [100], {'x': 'y'})]
+
+
+def test_publish_all_or_nothing(operator):
+    many = '{"payload": 1}\n' * 1500
+    done = tenfold(operator, 'publish', 'orders', given=many + 'no JSON\n')
+    assert done.returncode == 2 and 'line 1501' in done.stderr
+    assert printed(operator, 'consume', '--consumer=notes') == ''
+
+
+def test_follow(db, operator):
+    command = [DAEMON, 'consume', 'orders', '--follow', f'--database.dsn={operator}']
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as follower:
+        wait_until(lambda: db.execute("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COMMIT' AND usename = 'tenfold_authenticator'").fetchone()[0],
+                   'it reads')
+        event = publish(db, 'k')
+        assert json.loads(follower.stdout.readline())['event_id'] == int(event)
+        follower.send_signal(signal.SIGINT)
+    assert lag(db, 'behind_events') == 1
+
+
+def test_a_held_consumer_is_not_shared(db, operator, daemon):
+    done = tenfold(operator, 'consume', '--consumer=notes')
+    assert done.returncode == 2 and 'held by another' in done.stderr
+    assert not db.execute("SELECT FROM tenfold.consumer_instance WHERE instance LIKE 'consume:%'").fetchall()
+
+
+def test_redrive(db, operator, daemon):
+    break_key(db, 'bad')
+    publish(db, 'bad')
+    wait_until(lambda: lag(db, 'dead') == 1, 'it is dead')
+    db.execute('DELETE FROM app.broken')
+    assert printed(operator, 'redrive', 'notes', '--ids=1') == '0 redriven\n'
+    assert printed(operator, 'redrive', 'notes') == '1 redriven\n'
+    wait_until(lambda: len(seen(db)) == 1, 'it is handled')
+    assert printed(operator, 'redrive', 'http_call') == '0 redriven\n'
+
+
+def test_status_and_list(db, operator):
+    publish(db, 'k')
+    found = json.loads(printed(operator, 'status', '--json'))
+    assert {one['consumer']: one['behind_events'] for one in found['consumers']}['notes'] == 1
+    assert 'http_call' in {one['queue'] for one in found['queues']} and isinstance(found['breakers'], list)
+    text = printed(operator, 'status')
+    assert 'behind_seconds' in text and 'notes' in text and 'http_call' in text
+    assert 'notes' in printed(operator, 'list', 'consumers') and 'orders' in printed(operator, 'list', 'topics')
+    assert 'worker subscriber' in subprocess.run([DAEMON, 'list'], capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize('words, code, told', [
+    (['publish', 'nowhere', 'k', '{}'], 1, 'TF053'),
+    (['publish', 'orders', 'k', 'no JSON'], 2, 'no JSON'),
+    (['publish', 'orders', 'k'], 2, 'without a payload'),
+    (['publish', 'orders', 'k', '{}', '--header=x'], 2, 'has no value'),
+    (['consume'], 2, '--consumer'),
+    (['consume', 'orders'], 2, '--from-beginning'),
+    (['consume', 'order', '--follow'], 2, 'unknown topic'),
+    (['consume', '--consumer=nobody'], 1, 'TF052'),
+    (['redrive', 'note'], 2, 'did you mean notes'),
+    (['status', '--database.dns=x'], 2, 'database.dsn'),
+])
+def test_errors_are_told(operator, words, code, told):
+    done = tenfold(operator, *words)
+    assert done.returncode == code and told in done.stderr, done.stderr
+    assert done.stdout == ''
+
+
+def test_postgres_is_away():
+    done = subprocess.run([DAEMON, 'status', '--database.dsn=host=127.0.0.1 port=1'], capture_output=True, text=True)
+    assert done.returncode == 1 and 'cannot connect' in done.stderr
+
+
+@pytest.mark.parametrize('word', ['publish', 'consume', 'redrive', 'status', 'list'])
+def test_help_teaches(word):
+    text = subprocess.run([DAEMON, word, '--help'], capture_output=True, text=True).stdout
+    assert f'  tenfold {word} ' in text
