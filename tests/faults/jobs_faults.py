@@ -2,21 +2,17 @@
 backend of it, now the postmaster. Then: every job that was enqueued is done, none ran twice at one epoch, no lease and no
 lock is left.
 """
-import os
 import random
-import signal
 import threading
 import time
-from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import psycopg
-from crash import connect, kill_postmaster, play_all
+from crash import connect, play_all
 from gateway import JobsDaemon, wait_until
+from stage import Stage
 
 JOBS = 200  # of one seed
 FAULTS = 3
-DAEMONS = 2
 ENQUEUE = '''SELECT tenfold.enqueue('http_call', jsonb_build_object('url', %s::text), %s, concurrency_key => %s)'''
 LEFT = '''SELECT (SELECT count(*) FROM tenfold.job) + (SELECT count(*) FROM tenfold.job_parked)
   + (SELECT count(*) FROM tenfold.job_running)'''
@@ -51,22 +47,17 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-class Stage:
-    """The cluster, the daemons, and what may happen to them."""
-
+class Jobs(Stage):
     def __init__(self, cluster, seed):
-        self.cluster, self.chance = cluster, random.Random(seed)
+        super().__init__(cluster, seed)
         self.server = Server(random.Random(seed + 1))
         self.ids = []
-        self.daemons = [self.start_daemon() for _ in range(DAEMONS)]
 
     def start_daemon(self):
-        return JobsDaemon(self.cluster.known_dsn.replace('user=postgres', 'user=tenfold_authenticator'), wait_until_ready=False,
-                          **{'jobs.in_flight': 10, 'database.connections': 2}).__enter__()
+        return JobsDaemon(self.login(), wait_until_ready=False, **{'jobs.in_flight': 10, 'database.connections': 2}).__enter__()
 
     def close(self):
-        for daemon in self.daemons:
-            daemon.__exit__()
+        super().close()
         self.server.shutdown()
         self.server.server_close()
 
@@ -77,25 +68,6 @@ class Stage:
                       self.chance.choice([None, None, 'a', 'b'])]
             found = self.ask(ENQUEUE, values)
             self.ids += [row[0] for row in found or []]
-
-    def ask(self, statement, values=None):
-        """The rows; None where Postgres died meanwhile."""
-        with connect(self.cluster) as db, suppress(psycopg.OperationalError):
-            return db.execute(statement, values).fetchall()
-
-    def kill_daemon(self):
-        victim = self.chance.randrange(DAEMONS)
-        self.daemons[victim].__exit__()  # SIGKILL
-        self.daemons[victim] = self.start_daemon()
-
-    def kill_backend(self):
-        """Postgres ends every session then, and recovers."""
-        backends = self.ask("SELECT pid FROM pg_stat_activity WHERE usename = 'tenfold_authenticator'")
-        if backends:
-            os.kill(self.chance.choice(backends)[0], signal.SIGKILL)
-
-    def kill_postmaster(self):
-        kill_postmaster(self.cluster)
 
     def play(self):
         for fault in self.chance.choices([self.kill_daemon, self.kill_backend, self.kill_postmaster], weights=[3, 1, 1], k=FAULTS):
@@ -119,7 +91,7 @@ def play_seed(cluster, seed):
     with connect(cluster) as db:
         db.execute(EMPTY)
         db.execute(QUEUE)
-    stage = Stage(cluster, seed)
+    stage = Jobs(cluster, seed)
     try:
         stage.play()
         stage.check()
