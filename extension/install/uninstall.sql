@@ -86,12 +86,12 @@ DECLARE
 BEGIN
   DROP EVENT TRIGGER IF EXISTS tenfold_refuse_drop;
   DROP SCHEMA IF EXISTS tenfold_api CASCADE;
-  -- An array: what the list names may go with what stands before it.
+  -- (objsubid: a column that partitions a table hangs on it, too.) An array: what the list names may go with what stands before it.
   FOREACH statement IN ARRAY ARRAY(
     SELECT format('DROP %s IF EXISTS %s CASCADE',
                   CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass)
     FROM pg_class c WHERE c.relnamespace = 'tenfold'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'S')
-      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('e', 'a', 'i'))
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0 AND d.deptype IN ('e', 'a', 'i'))
     UNION ALL
     SELECT format('DROP ROUTINE IF EXISTS %s CASCADE', p.oid::regprocedure)
     FROM pg_proc p WHERE p.pronamespace = 'tenfold'::regnamespace
