@@ -1,6 +1,9 @@
 """Events while what consumes them dies: two daemons hand the events of four topics to a function in Postgres that fails now
 and then; now one of them is killed, or sleeps beyond its leases, now a backend of it, now the postmaster. Then: each event
 that was committed is noted exactly once, those of a key in their order, and no lease, retry or dead letter is left.
+
+Batches are larger than a socket's buffer: a daemon that is stopped has then, as a rule, sent half of a transaction, and sends
+the rest when its lease is another's. (Without the checks of epoch, position and end tick one seed in eight fails.)
 """
 import threading
 import time
@@ -12,7 +15,8 @@ from stage import Stage
 TOPICS = 4
 KEYS = 5
 FAULTS = 3
-EVENTS = 300  # of one seed, about
+BURSTS = 24  # of one seed
+EVENTS = 800  # of one burst
 SETUP = '''
   CREATE SCHEMA IF NOT EXISTS app;
   GRANT USAGE ON SCHEMA app TO tenfold_worker;
@@ -22,7 +26,7 @@ SETUP = '''
   CREATE OR REPLACE FUNCTION app.note(id text, topic text, key text, payload jsonb, headers jsonb) RETURNS void
   LANGUAGE plpgsql SECURITY DEFINER AS $$
   BEGIN
-    IF random() < 0.05 THEN
+    IF random() < 0.001 THEN
       RAISE EXCEPTION 'by chance';
     END IF;
     INSERT INTO app.noted (id, topic, key) VALUES (id::bigint, topic, key);
@@ -33,8 +37,9 @@ SETUP = '''
 CONSUMER = '''SELECT tenfold.create_topic(%(topic)s), tenfold.create_consumer(%(topic)s, ARRAY[%(topic)s], max_attempts => 1000,
   backoff_base => '5 ms', backoff_cap => '20 ms')'''
 # The ledger is written in the transaction that publishes: what is in doubt for its client is not for us.
-PUBLISH = '''INSERT INTO app.sent SELECT tenfold.publish(t.topic, t.key, '{}'), t.topic, t.key
-  FROM (SELECT %s AS topic, %s AS key) t RETURNING id'''
+PUBLISH = '''INSERT INTO app.sent SELECT tenfold.publish(t.topic, t.key, t.payload), t.topic, t.key
+  FROM (SELECT %s AS topic, 'k' || n %% %s AS key, jsonb_build_object('filler', repeat('x', 400)) AS payload FROM generate_series(1, %s) n) t
+  RETURNING id'''
 LEFT = '''SELECT (SELECT count(*) FROM app.sent) - (SELECT count(DISTINCT id) FROM app.noted)
   + (SELECT coalesce(sum(behind_events + retrying + parked), 0) FROM tenfold.outbox_lag)'''
 DISORDER = '''SELECT count(*) FROM (SELECT id, lag(id) OVER (PARTITION BY topic, key ORDER BY n) AS before FROM app.noted) o WHERE id < before'''
@@ -47,7 +52,7 @@ class Daemon(Gateway):
 class Events(Stage):
     def __init__(self, cluster, seed):
         super().__init__(cluster, seed)
-        self.publisher = threading.Thread(target=self.publish, args=[EVENTS], daemon=True)
+        self.publisher = threading.Thread(target=self.publish, daemon=True)
         self.publisher.start()
 
     def start_daemon(self):
@@ -55,10 +60,10 @@ class Events(Stage):
         return Daemon(self.login(), wait_until_ready=False,
                       **{'subscriber.routes': routes, 'events.lease': '1s', 'events.tick': '20ms', 'database.connections': 3}).__enter__()
 
-    def publish(self, events):
-        """One at a time, so that the ids of a key grow with its commits."""
-        for number in range(events):
-            self.ask(PUBLISH, [f't{number % TOPICS}', f'k{number // TOPICS % KEYS}'])
+    def publish(self):
+        """One burst at a time, so that the ids of a key grow with its commits."""
+        for number in range(BURSTS):
+            self.ask(PUBLISH, [f't{number % TOPICS}', KEYS, EVENTS])
 
     def play(self):
         faults = [self.kill_daemon, self.stop_daemon, self.kill_backend, self.kill_postmaster]

@@ -1,4 +1,4 @@
-"""Two daemons beside a cluster, and what may happen to them."""
+"""Two daemons on a cluster, and what may happen to them: what the stories about workers share."""
 import random
 import signal
 import time
