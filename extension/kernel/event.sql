@@ -11,3 +11,8 @@ CREATE OR REPLACE FUNCTION tenfold._insert_events(incarnation int, topic_id int,
 LANGUAGE c VOLATILE AS '$libdir/tenfold', 'tf_insert_events';
 COMMENT ON FUNCTION tenfold._insert_events IS
   'inserts a set of events as COPY would, and gives the last id (0 of an empty set); NULL, and nothing is done: the table has columns, triggers or constraints that are not ours. The caller has checked its arguments';
+
+CREATE OR REPLACE FUNCTION tenfold._publish(topic text, key text, payload jsonb, headers jsonb) RETURNS bigint
+LANGUAGE c VOLATILE AS '$libdir/tenfold', 'tf_publish';
+COMMENT ON FUNCTION tenfold._publish IS
+  'puts an event into the log, and gives its id; NULL, and nothing is done: no topic of this name without a schema is known here, it does not take the event, or the log''s table has columns, triggers or constraints that are not ours';

@@ -1,5 +1,9 @@
+#include <map>
+
 #include "pg/datum.hpp"
 #include "pg/guard.hpp"
+#include "pg/spi.hpp"
+#include "pg/table_copy.hpp"
 #include "pg/version.hpp"
 
 extern "C" {
@@ -15,6 +19,7 @@ extern "C" {
 #include <utils/jsonb.h>
 #include <utils/lsyscache.h>
 #include <utils/memutils.h>
+#include <utils/snapmgr.h>
 #include <utils/timestamp.h>
 #include <utils/xid8.h>
 }
@@ -35,6 +40,7 @@ struct Elements {
   bool* nulls = nullptr;
   int count = 0;
 
+  static Elements of_one(NullableDatum* one) { return {&one->value, &one->isnull, 1}; }
   bool is_null(int i) const { return i >= count || nulls[i]; }
 };
 
@@ -98,12 +104,13 @@ bool is_object_of_texts(Datum json) {
   return true;
 }
 
-// Arguments 0 … 2 are the arrays, 3 the most bytes of an event, 4 of a key. Memory of each is given back: the
-// set may be large.
-int first_refused(FunctionCallInfo info) {
-  const Elements keys = elements(info, 0, TEXTOID), payloads = elements(info, 1, JSONBOID),
-                 heads = elements(info, 2, JSONBOID);
-  const int most = DatumGetInt32(info->args[3].value), most_of_key = DatumGetInt32(info->args[4].value);
+struct Limits {
+  int bytes, key_bytes;
+};
+
+// The number of the first event, from 1, that is not taken; 0: all are. Memory of each is given back: the set
+// may be large.
+int first_refused(const Elements& keys, const Elements& payloads, const Elements& heads, Limits most) {
   MemoryContext own = AllocSetContextCreate(CurrentMemoryContext, "tenfold event", ALLOCSET_DEFAULT_SIZES);
   MemoryContext caller = MemoryContextSwitchTo(own);
   int refused = 0;
@@ -113,7 +120,7 @@ int first_refused(FunctionCallInfo info) {
     int bytes = key_bytes + 2;
     if (!payloads.nulls[i]) bytes += text_bytes(payloads.values[i]);
     if (!heads.is_null(i)) bytes += text_bytes(heads.values[i]) - 2;
-    if (payloads.nulls[i] || bytes > most || key_bytes > most_of_key ||
+    if (payloads.nulls[i] || bytes > most.bytes || key_bytes > most.key_bytes ||
         (!heads.is_null(i) && !is_object_of_texts(heads.values[i])))
       refused = i + 1;
     MemoryContextReset(own);
@@ -181,10 +188,14 @@ class Insert {
   int made_ = 0, filled_ = 0;
 };
 
-// Arguments: incarnation, topic_id, slot, keys, payloads, headers. Gives the last id; 0: the set is empty.
-int64 insert_events(FunctionCallInfo info, Relation table, Oid sequence) {
-  const Elements keys = elements(info, 3, TEXTOID), payloads = elements(info, 4, JSONBOID),
-                 heads = elements(info, 5, JSONBOID);
+// Where events go, as Datums of their columns.
+struct Place {
+  Datum incarnation, topic_id, slot;
+};
+
+// Gives the last id; 0: the set is empty.
+int64 insert_events(Relation table, Oid sequence, const Place& place, const Elements& keys,
+                    const Elements& payloads, const Elements& heads) {
   const Datum published_in = FullTransactionIdGetDatum(GetTopFullTransactionId());
   const Datum now = TimestampTzGetDatum(GetCurrentTimestamp());
   const Datum no_headers = DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
@@ -197,9 +208,9 @@ int64 insert_events(FunctionCallInfo info, Relation table, Oid sequence) {
     row->tts_values[event_id] = Int64GetDatum(id = nextval_internal(sequence, false));
     row->tts_values[xid] = published_in;
     row->tts_values[published_at] = now;
-    row->tts_values[incarnation] = info->args[0].value;
-    row->tts_values[topic_id] = info->args[1].value;
-    row->tts_values[slot] = info->args[2].value;
+    row->tts_values[incarnation] = place.incarnation;
+    row->tts_values[topic_id] = place.topic_id;
+    row->tts_values[slot] = place.slot;
     row->tts_values[key] = keys.is_null(i) ? 0 : keys.values[i];
     row->tts_values[payload] = payloads.values[i];
     row->tts_values[headers] = heads.is_null(i) ? no_headers : heads.values[i];
@@ -209,6 +220,59 @@ int64 insert_events(FunctionCallInfo info, Relation table, Oid sequence) {
   return id;
 }
 
+// As above; nothing, and nothing is done, if the table is not as we made it.
+std::optional<int64_t> append(const Place& place, const Elements& keys, const Elements& payloads,
+                              const Elements& heads) {
+  const Oid schema = get_namespace_oid("tenfold", false);
+  char name[NAMEDATALEN];
+  snprintf(name, sizeof name, "event_%d", DatumGetInt16(place.slot));
+  Relation table = table_open(get_relname_relid(name, schema), RowExclusiveLock);
+  std::optional<int64_t> last;
+  if (is_plain(table))
+    last = insert_events(table, get_relname_relid("event_id", schema), place, keys, payloads, heads);
+  table_close(table, NoLock);
+  return last;
+}
+
+// What tenfold._event_place() says, without a plan. The lock stays, and comes before the snapshot: see
+// tenfold._open_incarnation().
+void read_place(Place& place) {
+  enum { slot_column = 1, incarnation_column = 3, identifier_column = 4, written_by_column = 5 };
+  Relation state =
+      table_open(get_relname_relid("event_state", get_namespace_oid("tenfold", false)), AccessShareLock);
+  Snapshot now = RegisterSnapshot(GetLatestSnapshot());
+  TableScanDesc scan = table_beginscan(state, now, 0, nullptr);
+  TupleTableSlot* row = table_slot_create(state, nullptr);
+  if (!table_scan_getnextslot(scan, ForwardScanDirection, row)) elog(ERROR, "tenfold.event_state is empty");
+  slot_getallattrs(row);
+  bool is_ours = false;
+  HeapTuple tuple = ExecFetchSlotHeapTuple(row, false, &is_ours);
+  const bool is_copy =
+      static_cast<uint64>(DatumGetInt64(row->tts_values[identifier_column])) != GetSystemIdentifier() ||
+      DatumGetTransactionId(row->tts_values[written_by_column]) != HeapTupleHeaderGetRawXmin(tuple->t_data);
+  place.slot = row->tts_values[slot_column];
+  place.incarnation = Int32GetDatum(DatumGetInt32(row->tts_values[incarnation_column]) + is_copy);
+  ExecDropSingleTupleTableSlot(row);
+  table_endscan(scan);
+  UnregisterSnapshot(now);
+  table_close(state, NoLock);
+}
+
+// The rows of tenfold.topic that have no schema.
+struct Topic {
+  int32_t id, max_bytes;
+};
+using Topics = std::map<std::string, Topic, std::less<>>;
+
+void read_topics(Topics& topics) {
+  static pg::spi::Query query("SELECT name, topic_id, max_bytes FROM tenfold.topic WHERE schema IS NULL");
+  pg::spi::for_each(query, [&](const pg::spi::Row& row) {
+    topics[std::string(*row.get<std::string_view>(0))] = {*row.get<int32_t>(1), *row.get<int32_t>(2)};
+  });
+}
+
+pg::TableCopy<Topics, read_topics> topics("tenfold", "topic");
+
 }  // namespace
 
 TF_FUNCTION(tf_system_identifier) {
@@ -217,21 +281,38 @@ TF_FUNCTION(tf_system_identifier) {
 
 TF_FUNCTION(tf_first_refused_event) {
   FunctionCallInfo info = args.info();
-  const int32_t refused = pg::call([info] { return first_refused(info); });
+  const Limits most{args.get<int32_t>(3, "max_bytes"), args.get<int32_t>(4, "max_key_bytes")};
+  const int32_t refused = pg::call([&] {
+    return first_refused(elements(info, 0, TEXTOID), elements(info, 1, JSONBOID), elements(info, 2, JSONBOID),
+                         most);
+  });
   return refused == 0 ? args.null() : pg::datum(refused);
 }
 
 TF_FUNCTION(tf_insert_events) {
   FunctionCallInfo info = args.info();
-  const std::optional<int64_t> id = pg::call([info]() -> std::optional<int64_t> {
-    const Oid schema = get_namespace_oid("tenfold", false);
-    char name[NAMEDATALEN];
-    snprintf(name, sizeof name, "event_%d", DatumGetInt16(info->args[2].value));
-    Relation table = table_open(get_relname_relid(name, schema), RowExclusiveLock);
-    std::optional<int64_t> last;
-    if (is_plain(table)) last = insert_events(info, table, get_relname_relid("event_id", schema));
-    table_close(table, NoLock);
-    return last;
+  const auto id = pg::call([info] {
+    const Place place{info->args[0].value, info->args[1].value, info->args[2].value};
+    return append(place, elements(info, 3, TEXTOID), elements(info, 4, JSONBOID),
+                  elements(info, 5, JSONBOID));
+  });
+  return id ? pg::datum(*id) : args.null();
+}
+
+TF_FUNCTION(tf_publish) {
+  if (args.is_null(0)) return args.null();
+  const auto& known = topics.current();
+  const auto topic = known.find(args.get<std::string_view>(0, "topic"));
+  if (topic == known.end()) return args.null();
+  FunctionCallInfo info = args.info();
+  const Topic to = topic->second;
+  const auto id = pg::call([info, to]() -> std::optional<int64_t> {
+    const Elements keys = Elements::of_one(&info->args[1]), payloads = Elements::of_one(&info->args[2]),
+                   heads = Elements::of_one(&info->args[3]);
+    if (first_refused(keys, payloads, heads, {to.max_bytes, 1024}) != 0) return std::nullopt;
+    Place place{0, Int32GetDatum(to.id), 0};
+    read_place(place);
+    return append(place, keys, payloads, heads);
   });
   return id ? pg::datum(*id) : args.null();
 }

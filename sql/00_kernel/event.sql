@@ -12,6 +12,19 @@ REVOKE EXECUTE ON FUNCTION tenfold.create_topic FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.create_topic IS
   'makes a topic, or gives the one of this name new settings; gives its id. The name is also Kafka''s. schema: as for tenfold.check_body(), and required of each payload; max_bytes: of key, payload and headers as text. Errors: 23514 a name or setting out of range';
 
+CREATE OR REPLACE FUNCTION tenfold._topic_changed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER  -- who changes a row, by whatever right, calls a private function
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM tenfold._relation_changed(TG_RELID::bigint);
+  RETURN NULL;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold._topic_changed FROM PUBLIC;
+COMMENT ON FUNCTION tenfold._topic_changed IS 'the trigger that makes every backend read the topics anew';
+CREATE OR REPLACE TRIGGER topic_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON tenfold.topic FOR EACH STATEMENT EXECUTE FUNCTION tenfold._topic_changed();
+
 -- The incarnation of who publishes in a copy of the database is the next one, before its first tick opens it.
 CREATE OR REPLACE FUNCTION tenfold._event_place(OUT slot smallint, OUT incarnation int, OUT is_copy boolean) RETURNS SETOF record
 LANGUAGE sql STABLE ROWS 1  -- of one row; a set is inlined
@@ -99,25 +112,23 @@ END
 $$;
 COMMENT ON FUNCTION tenfold._append_events IS 'puts events into the log, whatever a user has added to its table; gives the last id';
 
--- One statement for what is usual.
-CREATE OR REPLACE FUNCTION tenfold.publish(topic text, key text, payload jsonb, headers jsonb DEFAULT '{}') RETURNS bigint
+CREATE OR REPLACE FUNCTION tenfold._publish_checked(topic text, key text, payload jsonb, headers jsonb) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER  -- who may publish does not write the table
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-  id bigint;
 BEGIN
-  SELECT tenfold._insert_events(p.incarnation, t.topic_id, p.slot, ARRAY[key], ARRAY[payload], ARRAY[headers]) INTO id
-    FROM tenfold.topic t CROSS JOIN tenfold._event_place() p
-    WHERE t.name = topic AND t.schema IS NULL AND tenfold._first_refused_event(ARRAY[key], ARRAY[payload], ARRAY[headers], t.max_bytes, 1024) IS NULL;
-  IF id IS NULL THEN
-    PERFORM tenfold._check_event(tenfold._topic(topic), key, payload, coalesce(headers, '{}'));
-    id := tenfold._append_events(p.incarnation, t.topic_id, p.slot, ARRAY[key], ARRAY[payload], ARRAY[headers])
-      FROM tenfold.topic t CROSS JOIN tenfold._event_place() p WHERE t.name = topic;
-  END IF;
-  RETURN id;
+  PERFORM tenfold._check_event(tenfold._topic(topic), key, payload, coalesce(headers, '{}'));
+  RETURN tenfold._append_events(p.incarnation, t.topic_id, p.slot, ARRAY[key], ARRAY[payload], ARRAY[headers])
+    FROM tenfold.topic t CROSS JOIN tenfold._event_place() p WHERE t.name = topic;
 END
 $$;
+REVOKE EXECUTE ON FUNCTION tenfold._publish_checked FROM PUBLIC;
+COMMENT ON FUNCTION tenfold._publish_checked IS 'publish() for topics with a schema, tables that a user has changed, and what is refused: raises why';
+
+-- Inlined: what is usual is one call of C.
+CREATE OR REPLACE FUNCTION tenfold.publish(topic text, key text, payload jsonb, headers jsonb DEFAULT '{}') RETURNS bigint
+LANGUAGE sql VOLATILE
+RETURN coalesce(tenfold._publish(topic, key, payload, headers), tenfold._publish_checked(topic, key, payload, headers));
 REVOKE EXECUTE ON FUNCTION tenfold.publish FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.publish IS
   'puts an event into the log, in the caller''s transaction, and gives its id. Consumers get it after the commit, once, those of one topic and key in the order of their ids; that is the order of the commits only while the publisher holds a lock on what the key stands for: '
