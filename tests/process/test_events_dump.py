@@ -95,7 +95,7 @@ def test_a_copy_of_a_copy_that_never_ticked(source):
             assert batches(db, 'c') == [[11]]
 
 
-def test_a_restart_and_a_crash_go_on(cluster, source):
+def test_it_goes_on_after_a_restart(cluster, source):
     with connect(cluster) as db:
         db.execute("SELECT tenfold.create_consumer('r', '{t}')")
         publish(db, 20)
