@@ -117,7 +117,7 @@ def test_the_file_of_routes_is_what_the_table_gives(db):
 def test_every_header_that_a_function_reads_is_passed():
     """nginx passes what call.conf names; the gateway passes all: what works there must work here."""
     read = {name.lower() for folder in ('sql', 'extension') for file in (ROOT / folder).rglob('*.[sc]*') if file.suffix in ('.sql', '.cpp')
-            for name in re.findall(r'(?:request|edge)_header\((?:headers, )?[\'"]([\w-]+)[\'"]\)', file.read_text())}
+            for name in re.findall(r'(?:request_header|edge_header|member_text)\((?:headers, )?[\'"]([\w-]+)[\'"]\)', file.read_text())}
     passed = {name.lower() for name in re.findall(r'^proxy_set_header (\S+)', (FOLDER / 'call.conf').read_text(), re.MULTILINE)}
     assert {'if-match', 'x-query', 'x-real-ip', 'x-rate-class'} <= read <= passed
 
