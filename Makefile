@@ -32,7 +32,7 @@ demo-stop: ## stops it; the data stays, `make demo` starts it again
 	@dev/cluster stop .run/demo
 
 check: ## every test; the last line is `N passed, N failed`
-	@dev/deps unit build test
+	@dev/deps unit build test kafka
 	@tests/run
 
 check-unit: ## the unit tests only: seconds, no Postgres
@@ -47,7 +47,7 @@ check-trixie: ## every test on Debian 13 with Postgres 17, in a chroot (root)
 	@dev/trixie run -- make check
 
 bench-%: ## measures one thing against its rivals: make bench-nearby
-	@dev/deps build bench
+	@dev/deps build bench kafka
 	@$(MAKE) --no-print-directory install daemon
 	@tests/bench/run $*
 
@@ -56,7 +56,7 @@ fuzz: ## every fuzzer for FUZZ_SECONDS (600), and requests to every route for as
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} tests/run fuzz extension fuzz_http
 
 faults: ## kills what runs, seed by seed: FAULT_SEEDS (1-20), without what passed; asks the cache for CACHE_SECONDS (600)
-	@dev/deps unit build test
+	@dev/deps unit build test kafka
 	@$(MAKE) --no-print-directory install daemon
 	@tests/faults/run --seeds $${FAULT_SEEDS:-1-20}
 	@CACHE_SECONDS=$${CACHE_SECONDS:-600} tests/run cache
