@@ -3,7 +3,7 @@
 PG_CONFIG ?= $(shell dev/cluster bindir)/pg_config
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build daemon install demo demo-stop check check-unit check-http check-trixie fuzz faults lint clean
+.PHONY: help deps build daemon install demo demo-stop check check-unit check-http check-kafka check-trixie fuzz faults lint clean
 
 help: ## says what each target does
 	@sed -n 's/^\([a-z%-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -32,7 +32,7 @@ demo-stop: ## stops it; the data stays, `make demo` starts it again
 	@dev/cluster stop .run/demo
 
 check: ## every test; the last line is `N passed, N failed`
-	@dev/deps unit build test kafka
+	@dev/deps unit build test
 	@tests/run
 
 check-unit: ## the unit tests only: seconds, no Postgres
@@ -42,6 +42,10 @@ check-unit: ## the unit tests only: seconds, no Postgres
 check-http: ## the HTTP tests; with POSTGREST=/path also nginx before that PostgREST
 	@dev/deps unit build test
 	@POSTGREST=$(POSTGREST) tests/run extension http
+
+check-kafka: ## relay and sink against a real broker, also while it is killed; not yet part of check
+	@dev/deps unit build test kafka
+	@tests/run extension kafka kafka_faults
 
 check-trixie: ## every test on Debian 13 with Postgres 17, in a chroot (root)
 	@dev/trixie run -- make check

@@ -8,6 +8,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <random>
 
+#include "sidecar/kafka_client.hpp"
+
 namespace tenfold::sidecar {
 namespace {
 
@@ -63,7 +65,7 @@ PoolOptions pool_options(const Settings& settings) {
 
 std::vector<SettingRow> daemon_settings() {
   using Kind = SettingKind;
-  return {
+  std::vector<SettingRow> rows{
       {"log.format",
        Kind::choice,
        "auto",
@@ -104,6 +106,9 @@ std::vector<SettingRow> daemon_settings() {
       {"shutdown.timeout", Kind::duration, "30s",
        "how long requests, jobs and batches under way may take to end", 0, 3'600'000},
   };
+  const std::vector<SettingRow> kafka = kafka_settings();
+  rows.insert(rows.end(), kafka.begin(), kafka.end());
+  return rows;
 }
 
 Daemon::Daemon(const Settings& settings, std::span<const Worker> workers)
@@ -212,8 +217,10 @@ Task<void> Daemon::drain() {
   sd_notify(0, "STOPPING=1");
   log_.info("draining");
   co_await sleep_for(settings_.duration("shutdown.delay"));
-  for (const auto& running : running_)
+  for (const auto& running : running_) {
+    running->worker->drain();
     for (const auto& server : running->servers) server->drain();
+  }
   const auto end = std::chrono::steady_clock::now() + settings_.duration("shutdown.timeout");
   while (under_way() > 0 && std::chrono::steady_clock::now() < end) co_await sleep_for(10ms);
   if (under_way() > 0)
@@ -226,8 +233,10 @@ Task<void> Daemon::drain() {
 
 size_t Daemon::under_way() const {
   size_t sum = jobs_.under_way() + events_.under_way();
-  for (const auto& running : running_)
+  for (const auto& running : running_) {
+    sum += running->worker->is_busy() ? 1 : 0;
     for (const auto& server : running->servers) sum += server->active();
+  }
   return sum;
 }
 

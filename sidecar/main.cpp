@@ -5,6 +5,8 @@
 #include "sidecar/command_line.hpp"
 #include "workers/gateway/worker.hpp"
 #include "workers/jobs/worker.hpp"
+#include "workers/relay/worker.hpp"
+#include "workers/sink/worker.hpp"
 #include "workers/subscriber/worker.hpp"
 
 namespace {
@@ -21,7 +23,7 @@ void allow_many_files() {
 
 int main(int count, char** words) {
   allow_many_files();
-  const std::array workers{tenfold::gateway::worker(), tenfold::jobs::worker(),
-                           tenfold::subscriber::worker()};
+  const std::array workers{tenfold::gateway::worker(), tenfold::jobs::worker(), tenfold::relay::worker(),
+                           tenfold::sink::worker(), tenfold::subscriber::worker()};
   return tenfold::sidecar::run_command_line(count, words, workers);
 }

@@ -45,6 +45,9 @@ class RunningWorker {
   virtual std::vector<EventSource> event_sources() { return {}; }
   // Reads the log of events by itself: the daemon ticks for it, as it does for event sources.
   virtual bool reads_log() { return false; }
+  // For work that no source brings: at SIGTERM, begin no more; and whether something is still under way.
+  virtual void drain() {}
+  virtual bool is_busy() const { return false; }
   // Gets ready, and again at each SIGHUP. Waits as long as Postgres is away; what it throws ends the process
   // at the start, and is logged at a reload, after which the worker goes on as before.
   virtual Task<void> load() = 0;

@@ -71,6 +71,12 @@ constexpr std::array rows{
             "an event is larger than its topic takes"},
     CodeRow{Code::unknown_event, "TF056", "unknown_event", 404,
             "no such event is in the consumer's batch, or waits for a retry"},
+    CodeRow{Code::relay_refuses_nothing, "TF060", "relay_refuses_nothing", 409,
+            "a relay was told whom to believe, and has no doubt"},
+    CodeRow{Code::unknown_kafka_sink, "TF061", "unknown_kafka_sink", 404,
+            "no source reads this topic or partition of Kafka"},
+    CodeRow{Code::stale_kafka_offset, "TF062", "stale_kafka_offset", 409,
+            "a partition of Kafka is at another offset, or another's"},
 };
 
 constexpr bool in_order() {

@@ -56,6 +56,9 @@ enum class Code {
   invalid_event,
   event_too_large,
   unknown_event,
+  relay_refuses_nothing,
+  unknown_kafka_sink,
+  stale_kafka_offset,
 };
 
 struct CodeRow {

@@ -147,6 +147,17 @@ END
 $$;
 COMMENT ON FUNCTION tenfold._audit_metrics IS 'what the last audit of each queue said, and how old it is';
 
+CREATE OR REPLACE FUNCTION tenfold._kafka_metrics(OUT name text, OUT labels jsonb, OUT value double precision) RETURNS SETOF record
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+  RETURN QUERY SELECT 'tenfold_relay_refused', jsonb_build_object('consumer', r.consumer), (r.problem IS NOT NULL)::int::double precision FROM tenfold.kafka_relay r;
+  RETURN QUERY SELECT 'tenfold_kafka_dead_messages', jsonb_build_object('source', s.source, 'topic', s.topic), coalesce(sum(s.dead), 0)::double precision
+    FROM tenfold.kafka_sink_status s GROUP BY s.source, s.topic;
+END
+$$;
+COMMENT ON FUNCTION tenfold._kafka_metrics IS 'the metrics of what goes to Kafka and comes from it; none where nothing does';
+
 CREATE OR REPLACE FUNCTION tenfold._schedule_metrics(OUT name text, OUT labels jsonb, OUT value double precision) RETURNS SETOF record
 LANGUAGE plpgsql STABLE
 AS $$
@@ -219,6 +230,8 @@ FROM (VALUES
   ('event', 'event_tick_age_seconds', 'since the newest tick, while events wait for the next one'),
   ('event', 'event_slots_empty', 'empty partitions of the log; with none left, the current one grows'),
   ('event', 'event_log_bytes', 'size of the log: events, ticks, positions, their indexes'),
+  ('kafka', 'relay_refused', '1: a relay refuses to go on; tenfold.relay_status says why'),
+  ('kafka', 'kafka_dead_messages', 'messages of Kafka that could not be applied, of a topic'),
   ('schedule', 'scheduled_job_scheduled', '1: pg_cron knows the job'),
   ('schedule', 'scheduled_job_failed', '1: its last run failed'),
   ('schedule', 'scheduled_job_last_run_age_seconds', 'since its last run began'),

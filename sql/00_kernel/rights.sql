@@ -60,6 +60,18 @@ GRANT EXECUTE ON FUNCTION tenfold._consumer_lag() TO tenfold_worker, tenfold_ope
 GRANT SELECT ON tenfold.event, tenfold.tick, tenfold.event_state, tenfold.consumer_instance, tenfold.consumer_position, tenfold.event_retry,
   tenfold.event_failure TO tenfold_operator;
 
+-- Kafka: workers move offsets and markers; which function gets a topic's messages is the owner's to say, since it runs as the owner.
+GRANT EXECUTE ON FUNCTION
+  tenfold.relay_state(text, bigint), tenfold.next_relay_batch(text, bigint, int), tenfold.finish_relay_batch(text, bigint, bigint, bigint),
+  tenfold.begin_relay_retries(text, bigint, bigint, int), tenfold.finish_relay_retries(text, bigint), tenfold.note_relay(text, text, text),
+  tenfold.claim_kafka_partitions(text, text, text[], int[], interval), tenfold.release_kafka_partitions(text, text),
+  tenfold.apply_kafka_batch(text, text, int, bigint, bigint, bigint, bigint[], text[], text[], text[]),
+  tenfold.bury_kafka_message(text, text, int, bigint, bytea, bytea, jsonb, text)
+TO tenfold_worker;
+GRANT EXECUTE ON FUNCTION tenfold.adopt_kafka_marker(text, text), tenfold.redrive_kafka(text, text, int), tenfold.set_kafka_offset(text, text, int, bigint) TO tenfold_operator;
+GRANT SELECT ON tenfold.kafka_sink TO tenfold_worker, tenfold_operator;
+GRANT SELECT ON tenfold.relay_status, tenfold.kafka_sink_status, tenfold.kafka_offset, tenfold.kafka_dead TO tenfold_operator;
+
 -- The front door logs in as tenfold_authenticator, reads the routes, and becomes the role of each request's token.
 GRANT USAGE ON SCHEMA tenfold TO tenfold_authenticator;
 GRANT SELECT ON tenfold.route, tenfold.api_schema TO tenfold_authenticator, tenfold_anonymous, tenfold_worker;

@@ -99,3 +99,15 @@ CREATE OR REPLACE VIEW tenfold.event_failure AS
   FROM tenfold.event_retry r JOIN tenfold.consumer c USING (consumer_id) JOIN tenfold.topic t USING (topic_id);
 COMMENT ON VIEW tenfold.event_failure IS
   'events that failed (retry: they come again at due_at; dead: see redrive_events() and discard_events()), and those that are parked behind one of their key';
+
+CREATE OR REPLACE VIEW tenfold.relay_status AS
+  SELECT r.consumer, r.first_at, r.problem, r.hint, r.problem_at, r.trust FROM tenfold.kafka_relay r;
+COMMENT ON VIEW tenfold.relay_status IS
+  'the relays to Kafka: since when they have relayed; why one refuses to go on, and how an operator lets it; whom it was told to believe. How far each is: tenfold.outbox_lag';
+
+CREATE OR REPLACE VIEW tenfold.kafka_sink_status AS
+  SELECT s.source, s.topic, o.partition, s.handler, o.next_offset, o.moved_at, o.owner, o.epoch,
+    (SELECT count(*) FROM tenfold.kafka_dead d WHERE d.source = s.source AND d.topic = s.topic AND d.partition = o.partition) AS dead
+  FROM tenfold.kafka_sink s LEFT JOIN tenfold.kafka_offset o USING (source, topic);
+COMMENT ON VIEW tenfold.kafka_sink_status IS
+  'the topics of Kafka that are read: each partition''s handler, the offset of the next message, when it moved last, the process that reads it, and its dead letters';

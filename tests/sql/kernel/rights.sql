@@ -18,6 +18,8 @@ EXCEPTION WHEN OTHERS THEN
   RETURN CASE SQLSTATE WHEN 'ZZZZZ' THEN 'ok' ELSE SQLSTATE END;
 END $$;
 
+CREATE FUNCTION public.take_rights(topic text, keys text[], payloads jsonb[], headers jsonb[]) RETURNS void LANGUAGE sql AS '';
+
 CREATE TEMP TABLE role (name text, kind text[]);
 INSERT INTO role VALUES
   ('tenfold_anonymous', '{all}'), ('tenfold_user', '{all}'), ('tenfold_merchant', '{all}'), ('tenfold_worker', '{all,worker,jobs}'),
@@ -104,6 +106,16 @@ INSERT INTO deed VALUES
   ('tenfold.finish_retries', $$tenfold.finish_retries('rights', 0, '{}')$$, 'worker'),
   ('tenfold.redrive_events', $$tenfold.redrive_events('rights')$$, 'operator'),
   ('tenfold.discard_events', $$tenfold.discard_events('rights', '{}')$$, 'operator'),
+  ('tenfold.create_kafka_sink', $$tenfold.create_kafka_sink('s', 't', 'public.take_rights')$$, 'owner'),
+  ('tenfold.drop_kafka_sink', $$tenfold.drop_kafka_sink('s', 't')$$, 'owner'),
+  ('tenfold.claim_kafka_partitions', $$tenfold.claim_kafka_partitions('s', 'i', '{t}', '{0}')$$, 'worker'),
+  ('tenfold.release_kafka_partitions', $$tenfold.release_kafka_partitions('s', 'i')$$, 'worker'),
+  ('tenfold.bury_kafka_message', $$tenfold.bury_kafka_message('s', 't', 0, 1, NULL, NULL, '{}', 'x')$$, 'worker'),
+  ('tenfold.redrive_kafka', $$tenfold.redrive_kafka('s')$$, 'operator'),
+  ('tenfold.relay_state', $$tenfold.relay_state('rights')$$, 'worker'),
+  ('tenfold.next_relay_batch', $$tenfold.next_relay_batch('rights', 0)$$, 'worker'),
+  ('tenfold.begin_relay_retries', $$tenfold.begin_relay_retries('rights', 0, 0)$$, 'worker'),
+  ('tenfold.note_relay', $$tenfold.note_relay('rights')$$, 'worker'),
   ('tenfold.create_roles', $$tenfold.create_roles()$$, 'nobody');
 UPDATE deed SET call = 'SELECT * FROM ' || call;
 INSERT INTO deed VALUES
@@ -121,12 +133,20 @@ INSERT INTO deed VALUES
   ('tenfold.batch_events', $$SELECT tenfold.batch_events('rights', -1, 1)$$, 'worker', 'TF051'),
   ('tenfold.finish_batch', $$SELECT tenfold.finish_batch('rights', -1, 1, 2)$$, 'worker', 'TF050'),
   ('tenfold.fail_event', $$SELECT tenfold.fail_event('rights', 0, -1, 'x')$$, 'worker', 'TF056'),
+  ('tenfold.apply_kafka_batch', $$SELECT tenfold.apply_kafka_batch('s', 't', 0, 1, 1, 2)$$, 'worker', 'TF062'),
+  ('tenfold.set_kafka_offset', $$SELECT tenfold.set_kafka_offset('s', 't', 0, 1)$$, 'operator', 'TF061'),
+  ('tenfold.finish_relay_batch', $$SELECT tenfold.finish_relay_batch('rights', -1, 1, 2)$$, 'worker', 'TF050'),
+  ('tenfold.finish_relay_retries', $$SELECT tenfold.finish_relay_retries('rights', -1)$$, 'worker', 'TF050'),
+  ('tenfold.adopt_kafka_marker', $$SELECT tenfold.adopt_kafka_marker('rights', 'kafka')$$, 'operator', 'TF060'),
   ('hotel.load_staging', $$CALL hotel.load_staging()$$, 'operator', 'ok'),
   ('tenfold.uninstall', $$SELECT tenfold.uninstall('hotel')$$, 'owner', 'TF005'),
   ('tenfold.install_all', $$CALL tenfold.install_all()$$, 'owner', '2D000');  -- its COMMIT, inside a function
 
 CREATE TEMP TABLE relation (name text, read_by text, written_by text);
 INSERT INTO relation VALUES
+  ('tenfold.kafka_relay', 'owner', 'owner'), ('tenfold.kafka_sink', 'jobs', 'owner'), ('tenfold.kafka_offset', 'operator', 'owner'),
+  ('tenfold.kafka_instance', 'owner', 'owner'), ('tenfold.kafka_dead', 'operator', 'owner'),
+  ('tenfold.relay_status', 'operator', NULL), ('tenfold.kafka_sink_status', 'operator', NULL),
   ('hotel.amenity', 'all', 'operator'), ('hotel.hotel', 'all', 'operator'), ('hotel.price_band', 'all', 'operator'),
   ('hotel.staging', 'operator', 'operator'), ('hotel.staging_rejected', 'operator', 'operator'),
   ('hotel.details', 'all', NULL), ('hotel.staging_check', 'operator', NULL),

@@ -1,0 +1,52 @@
+// What workers say to Postgres: under the workers' role, with an answer or an exception.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "sidecar/pg_pool.hpp"
+#include "sidecar/settings.hpp"
+
+namespace tenfold::sidecar {
+
+// The transaction did not commit, or nobody knows whether it did.
+struct PgRefusal : std::runtime_error {
+  explicit PgRefusal(PgFailure why);
+
+  PgFailure failure;
+};
+
+class WorkerDatabase {
+ public:
+  WorkerDatabase(Pool& pool, const Settings& settings);
+
+  // Make each once, and keep it.
+  Statement statement(std::string sql) const;
+
+  // One transaction; gives the rows of its last statement. Throws PgRefusal.
+  Task<Rows> run(std::vector<Query> queries);
+  // Of one statement.
+  template <class... Texts>
+  Task<Rows> ask(const Statement& statement, Texts... texts) {
+    return run({query(statement, std::move(texts)...)});
+  }
+
+  template <class... Texts>
+  static Query query(const Statement& statement, Texts... texts) {
+    return {&statement, arguments_of(std::move(texts)...)};
+  }
+
+  Task<void> wait_until_up() { return pool_.wait_until_up(); }
+
+ private:
+  Pool& pool_;
+  std::string role_;
+  Statement::Keep keep_;
+  Statement become_;
+};
+
+// Names the process among those that hold leases: host, pid, and a number that its next life will not have.
+std::string instance_name();
+
+}  // namespace tenfold::sidecar

@@ -1,0 +1,152 @@
+"""From publish to a reader of Kafka that sees committed messages only, with publishers and reader at work.
+
+The rival is the same relay without transactions: it sends a batch with the same settings of librdkafka, waits for it, and
+marks it as done. BENCH_EVENTS (400,000) events of 200 bytes a round, in batches of 10,000; then 1,000 events a second, each a
+commit of its own, for BENCH_SECONDS: how old each is when the reader has it.
+"""
+import json
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+
+import stand
+from services.cluster import ROOT, Cluster
+from services.kafka import CLIENT, Kafka, build_client
+
+sys.path.insert(0, str(ROOT / 'tests' / 'http'))
+from gateway import Gateway, wait_until  # noqa: E402
+
+EVENTS = int(os.environ.get('BENCH_EVENTS', '400000'))
+BYTES = 200
+SET = 1000
+BATCH = 10_000
+PUBLISHERS = 2
+PARTITIONS = 3
+MANY = '''SELECT tenfold.publish_many('bench', array_agg('k' || n % 1000), array_agg(jsonb_build_object('n', repeat('x', {}))))
+  FROM generate_series(1, {}) n'''.format(BYTES - 9, SET)
+ONE = "SELECT tenfold.publish('bench', %s, %s)"
+
+
+class Relay(Gateway):
+    workers = 'relay'
+
+
+class Ours:
+    def __init__(self, cluster, kafka):
+        self.cluster, self.kafka = cluster, kafka
+
+    @contextmanager
+    def running(self):
+        with Relay(self.cluster.dsn(), **{'kafka.bootstrap': self.kafka.address, 'relay.name': 'bench', 'relay.topics': 'bench',
+                                          'relay.batch': BATCH, 'database.connections': 2}) as daemon:
+            wait_until(lambda: 'tenfold_relay_leads 1' in daemon.admin('/metrics')[1], 'it relays')
+            yield
+
+
+class Naive(Ours):
+    @contextmanager
+    def running(self):
+        process = subprocess.Popen([CLIENT, 'naive', self.kafka.address, 'bench', self.cluster.dsn(), 'naive', str(BATCH)])
+        try:
+            yield
+        finally:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def follower(kafka, count):
+    """A reader that is at the end; its result is the last line."""
+    process = subprocess.Popen([CLIENT, 'follow', kafka.address, 'bench', str(count)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == 'ready\n'
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def publish(cluster, sets):
+    with stand.connect(cluster) as db:
+        for _ in range(sets):
+            db.execute(MANY)
+
+
+def publish_all(cluster):
+    threads = [threading.Thread(target=publish, args=[cluster, EVENTS // SET // PUBLISHERS]) for _ in range(PUBLISHERS)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def measure(system, backlog=False):
+    """Events a second, from publishers to the reader."""
+    empty(system.cluster)
+    if backlog:
+        for thread in publish_all(system.cluster):
+            thread.join()
+    with follower(system.kafka, EVENTS) as reader, system.running():
+        threads = [] if backlog else publish_all(system.cluster)
+        rate = float(reader.stdout.readline().split()[0])
+        for thread in threads:
+            thread.join()
+    return rate
+
+
+def empty(cluster):
+    """Both relays at the end of the log, which is rotated meanwhile."""
+    with stand.connect(cluster) as db:
+        db.execute("SELECT tenfold.drop_consumer(name) FROM tenfold.consumer WHERE name = 'naive'")
+        db.execute("SELECT tenfold.create_consumer('naive', '{bench}')")
+        ours = db.execute("SELECT epoch FROM tenfold.acquire_consumers('bench', '{kafka:bench}', '1 min')").fetchone()
+        db.execute('SELECT tenfold.tick()')
+        db.execute("SELECT tenfold.release_consumers('bench')")
+    return ours
+
+
+def latency(system):
+    """Seconds from just before the commit to the reader: the median and the 99th percentile."""
+    count = 1000 * stand.SECONDS
+    with follower(system.kafka, count) as reader, system.running(), stand.connect(system.cluster) as db:
+        start = time.monotonic()
+        for number in range(count):
+            db.execute(ONE, [f'k{number % 1000}', json.dumps({'at': time.time()})])
+            time.sleep(max(0, start + number / 1000 - time.monotonic()))
+        _, median, worst = map(float, reader.stdout.readline().split())
+    return median, worst
+
+
+def rounds(systems, **how):
+    seen = {name: [] for name in systems}
+    for number in range(stand.ROUNDS):
+        for name, system in systems.items():
+            seen[name].append(measure(system, **how))
+            print(f'round {number + 1} of {stand.ROUNDS}: {name} {seen[name][-1]:,.0f} a second', flush=True)
+    return {name: statistics.median(rates) for name, rates in seen.items()}
+
+
+def main():
+    build_client()
+    cluster = Cluster(ROOT / '.run' / 'bench-relay', preload='pg_cron,tenfold', settings={'shared_buffers': '1GB', 'jit': 'off'})
+    with cluster, Kafka(ROOT / '.run' / 'bench-kafka') as kafka:
+        cluster.install_tenfold()
+        cluster.psql('-c', f"SELECT tenfold.create_topic('bench', {PARTITIONS})")
+        kafka.create_topic('bench', PARTITIONS)
+        systems = {'exactly once': Ours(cluster, kafka), 'without transactions': Naive(cluster, kafka)}
+        cluster.psql('-c', "SELECT tenfold.create_consumer('kafka:bench', '{bench}')")
+        rate = rounds(systems)
+        raw = float(kafka.client('produce', 'bench', EVENTS, BYTES, 5000))
+        ages = [latency(systems['exactly once']) for _ in range(stand.ROUNDS)]
+    stand.print_rates(rate | {'producer alone': raw})
+    stand.print_ratio('relay_exactly_once', rate['exactly once'] / rate['without transactions'], 0.6, 0.75)
+    stand.print_ratio('relay_events_per_second', rate['exactly once'], 50_000, 150_000)
+    stand.print_ratio('relay_median_ms', statistics.median(age[0] for age in ages) * 1000, 100, 40)
+    stand.print_ratio('relay_p99_ms', statistics.median(age[1] for age in ages) * 1000, 150, 75)
+
+
+if __name__ == '__main__':
+    main()
