@@ -78,7 +78,7 @@ def kill_a_worker_that_tries(cluster):
         worker.send_signal(signal.SIGKILL)
         worker.wait()
         permit = wait_until(lambda: acquire(db, 'probed'), 'the permit comes back')
-        assert time.monotonic() - began < PERMIT_LIFE + 1
+        assert time.monotonic() - began < PERMIT_LIFE + 5
         report(db, 'probed', permit, 'success')
         assert report(db, 'probed', acquire(db, 'probed'), 'success') == 'closed'
 

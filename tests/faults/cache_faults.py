@@ -74,9 +74,14 @@ def check(cluster, truth):
         truth.look(db)
         for place in PLACES:
             truth.check(db, place)
-        began = time.monotonic()
-        db.execute(ASK_SLOWLY)
-        assert time.monotonic() - began < AT_ONCE, 'the dead are waited for'
+        assert min(time_of_asking(db) for _ in range(3)) < AT_ONCE, 'the dead are waited for'
+
+
+def time_of_asking(db):
+    db.execute("SELECT tenfold.cache_clear('slow')")
+    began = time.monotonic()
+    db.execute(ASK_SLOWLY)
+    return time.monotonic() - began
 
 
 def play_seed(cluster, seed):

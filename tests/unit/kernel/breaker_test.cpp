@@ -313,10 +313,11 @@ TEST(breaker, threads_together_never_have_more_tries) {
   int changes = 0;
   const auto work = [&](uint64_t seed) {
     std::mt19937_64 random(seed);
-    for (int i = 0; i < 20000; i++) {
+    while (true) {
       Breaker::Permit permit{};
       {
         const std::lock_guard held(lock);
+        if (changes >= 300) return;
         now += 1000;
         permit = breaker.acquire(now, two);
         const State seen = breaker.status(now, two).state;
@@ -339,7 +340,6 @@ TEST(breaker, threads_together_never_have_more_tries) {
   std::vector<std::thread> threads;
   for (uint64_t t = 0; t < 4; t++) threads.emplace_back(work, t);
   for (auto& thread : threads) thread.join();
-  EXPECT_GT(changes, 100);
 }
 
 }  // namespace
