@@ -132,14 +132,23 @@ def test_every_alert_says_what_it_is_and_what_to_run():
         assert re.search(r'^ +summary: .{20}', alert, re.MULTILINE) and re.search(r'^ +runbook: .{20}', alert, re.MULTILINE), alert
 
 
+SINK = '''CREATE FUNCTION public.apply_watched(topic text, keys text[], payloads jsonb[], headers jsonb[]) RETURNS void LANGUAGE sql AS '';
+  SELECT tenfold.create_kafka_sink('watched', 'watched', 'public.apply_watched')'''
+NO_SINK = '''DELETE FROM tenfold.kafka_relay WHERE consumer = 'kafka:watched'; SELECT tenfold.drop_kafka_sink('watched', 'watched');
+  DROP FUNCTION public.apply_watched'''
+
+
 def test_what_an_alert_watches_is_there(product, db, operator):
     """A metric that is renamed makes an alert silent for ever."""
     db.execute("SELECT tenfold.create_queue('watched')")
     db.execute("SELECT tenfold.create_consumer('watched', '{*}')")
     db.execute('SELECT tenfold.run_audit()')
+    db.execute("INSERT INTO tenfold.kafka_relay (consumer) VALUES ('kafka:watched')")
+    db.execute(SINK)
     with gateway_of(product) as running:
         running.get('/openapi.json')
         there = samples_of(scraped(running, operator)).keys() | samples_of(running.admin('/metrics')[1]).keys()
+    db.execute(NO_SINK)
     named = set(re.findall(r'\btenfold_\w+', ALERTS))
     assert len(named) > 12 and named <= {name for name, _ in there}, named - {name for name, _ in there}
 
