@@ -7,6 +7,7 @@
 #include "pg/version.hpp"
 
 extern "C" {
+#include <access/detoast.h>
 #include <access/heapam.h>
 #include <access/table.h>
 #include <access/tableam.h>
@@ -116,7 +117,7 @@ int first_refused(const Elements& keys, const Elements& payloads, const Elements
   int refused = 0;
   for (int i = 0; i < payloads.count && refused == 0; i++) {
     CHECK_FOR_INTERRUPTS();
-    const int key_bytes = keys.is_null(i) ? 0 : VARSIZE_ANY_EXHDR(DatumGetPointer(keys.values[i]));
+    const int key_bytes = keys.is_null(i) ? 0 : toast_raw_datum_size(keys.values[i]) - VARHDRSZ;
     int bytes = key_bytes + 2;
     if (!payloads.nulls[i]) bytes += text_bytes(payloads.values[i]);
     if (!heads.is_null(i)) bytes += text_bytes(heads.values[i]) - 2;

@@ -28,6 +28,9 @@ SELECT throws_ok($$SELECT tenfold.publish_many('free', '{k}', '{1,2}')$$, '2202E
 SELECT throws_ok($$SELECT tenfold.publish_many('free', '{k,k}', '{1,2}', '{"{}"}')$$, '2202E', NULL, 'too few headers');
 SELECT throws_ok($$SELECT tenfold.publish('free', repeat('é', 513), '1')$$, 'TF023', NULL, 'a key of 1026 bytes');
 SELECT throws_ok($$SELECT tenfold.publish_many('free', ARRAY['k', repeat('é', 513)], '{1,2}')$$, 'TF023', NULL, '… in a set');
+CREATE TEMP TABLE stored AS SELECT repeat('x', 3000) AS key;  -- too long for a row as it is
+SELECT throws_ok('SELECT tenfold.publish(''free'', s.key, ''1'') FROM stored s', 'TF023', NULL, '… as a table keeps it, compressed');
+SELECT throws_ok('SELECT tenfold.publish_many(''free'', ARRAY[s.key], ''{1}'') FROM stored s', 'TF023', NULL, '… in a set');
 SELECT lives_ok($$SELECT tenfold.publish('free', repeat('é', 512), '1')$$, 'one of 1024');
 SELECT throws_ok($$SELECT tenfold.publish('t', 'k', to_jsonb(repeat('x', 96)))$$, 'TF055', 'an event of 101 bytes is too large for topic "t"', 'one byte too many: key, payload with quotes, headers');
 SELECT lives_ok($$SELECT tenfold.publish('t', 'k', to_jsonb(repeat('x', 95)))$$, 'and not one too many');
