@@ -86,6 +86,15 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN left(state, 2) IN ('08', '25', '40', '53', '55', '57', '58', 'XX') OR state IN ('42883', '42P01', '42501', '42703');
 COMMENT ON FUNCTION tenfold._is_our_fault IS 'whether an error says nothing of the message: the server is busy, stops, or lacks a function, table, column or right';
 
+-- A message may come again: see set_kafka_offset().
+CREATE OR REPLACE FUNCTION tenfold._bury(source text, topic text, partition int, "offset" bigint, key bytea, payload bytea, headers jsonb, reason text, attempts int) RETURNS void
+LANGUAGE sql VOLATILE
+AS $$
+  INSERT INTO tenfold.kafka_dead AS d VALUES (source, topic, partition, "offset", key, payload, headers, reason, attempts, clock_timestamp())
+  ON CONFLICT ON CONSTRAINT kafka_dead_pkey DO UPDATE SET reason = excluded.reason, attempts = d.attempts + excluded.attempts
+$$;
+COMMENT ON FUNCTION tenfold._bury IS 'makes a message a dead letter, or notes that it still is one';
+
 CREATE OR REPLACE FUNCTION tenfold._hand_over(sink tenfold.kafka_sink, partition int, offsets bigint[], keys text[], payloads text[], headers text[]) RETURNS int
 LANGUAGE plpgsql
 AS $$
@@ -104,8 +113,8 @@ BEGIN
     END IF;
   END;
   IF half = 0 THEN
-    INSERT INTO tenfold.kafka_dead VALUES (sink.source, sink.topic, partition, offsets[1], convert_to(keys[1], 'UTF8'), convert_to(payloads[1], 'UTF8'),
-      headers[1]::jsonb, why || ' (' || state || ')', 1, clock_timestamp());
+    PERFORM tenfold._bury(sink.source, sink.topic, partition, offsets[1], convert_to(keys[1], 'UTF8'), convert_to(payloads[1], 'UTF8'), headers[1]::jsonb,
+      why || ' (' || state || ')', 1);
     RETURN 1;
   END IF;
   RETURN tenfold._hand_over(sink, partition, offsets[:half], keys[:half], payloads[:half], headers[:half])
@@ -162,9 +171,7 @@ COMMENT ON FUNCTION tenfold.apply_kafka_batch IS
 CREATE OR REPLACE FUNCTION tenfold.bury_kafka_message(source text, topic text, partition int, "offset" bigint, key bytea, payload bytea, headers jsonb, reason text) RETURNS void
 LANGUAGE sql VOLATILE SECURITY DEFINER  -- as claim_kafka_partitions
 SET search_path = pg_catalog, pg_temp
-AS $$
-  INSERT INTO tenfold.kafka_dead VALUES (source, topic, partition, "offset", key, payload, headers, reason, 0, clock_timestamp()) ON CONFLICT DO NOTHING;
-$$;
+AS $$ SELECT tenfold._bury(source, topic, partition, "offset", key, payload, headers, reason, 0) $$;
 REVOKE EXECUTE ON FUNCTION tenfold.bury_kafka_message FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.bury_kafka_message IS 'a message that is no text becomes a dead letter; in the transaction of apply_kafka_batch()';
 

@@ -59,6 +59,11 @@ SELECT results_eq($$SELECT * FROM tenfold.redrive_kafka('s')$$, $$VALUES (0::big
 ALTER TABLE public.taken DROP CONSTRAINT taken_n_check;
 SELECT results_eq($$SELECT * FROM tenfold.redrive_kafka('s', 't')$$, $$VALUES (1::bigint, 2::bigint)$$, 'one of them can be applied now');
 SELECT is((SELECT array_agg(d."offset" || ':' || d.attempts ORDER BY d."offset") FROM tenfold.kafka_dead d), '{9:3,12:2}', 'the others count their attempts');
+
+-- Read again, on an operator's word.
+SELECT tenfold.set_kafka_offset('s', 't', 0, 9), pg_temp.claim('a');
+SELECT is(tenfold.apply_kafka_batch('s', 't', 0, pg_temp.epoch(0), 9, 10, '{9}', '{k}', '{"{\"n\":"}', '{"{}"}'), 1, 'a dead letter that comes again');
+SELECT is((SELECT d.attempts FROM tenfold.kafka_dead d WHERE d."offset" = 9), 4, '… is the same one');
 SELECT is((SELECT dead FROM tenfold.kafka_sink_status WHERE partition = 0), 2::bigint, 'the view counts them');
 
 -- An operator's word.
