@@ -98,7 +98,7 @@ DECLARE
   c tenfold.consumer := tenfold._lock_consumer(consumer, epoch);
   failed tenfold.event_retry := tenfold._failed_event(c, event_id);
   is_dead boolean := NOT coalesce(retry, true) OR failed.attempts + 1 >= c.max_attempts;
-  wait interval := least(c.backoff_cap, c.backoff_base * 2 ^ least(failed.attempts, 30)) * (0.5 + random() / 2);
+  wait interval := tenfold._backoff(c.backoff_base, c.backoff_cap, failed.attempts + 1);
 BEGIN
   UPDATE tenfold.event_retry r SET state = CASE WHEN is_dead THEN 'dead' ELSE 'retry' END, attempts = r.attempts + 1, due_at = clock_timestamp() + wait,
       reason = left(coalesce(fail_event.reason, 'no reason given'), 10000), failed_in = pg_current_xact_id()

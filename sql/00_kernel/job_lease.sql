@@ -317,9 +317,9 @@ REVOKE EXECUTE ON FUNCTION tenfold.complete_jobs FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.complete_jobs IS
   'ends jobs that were done, with their results, and gives the ids of those that it ended. With skip_stale, jobs whose lease was lost are left out; without, they are an error, and none is ended. Errors: TF021 a lease is over';
 
-CREATE OR REPLACE FUNCTION tenfold._backoff(q tenfold.queue, attempts int) RETURNS interval
+CREATE OR REPLACE FUNCTION tenfold._backoff(base interval, cap interval, attempts int) RETURNS interval
 LANGUAGE sql VOLATILE
-RETURN least(q.backoff_cap, q.backoff_base * 2 ^ least(attempts - 1, 30)) * (0.5 + random() / 2);
+RETURN least(cap, base * 2 ^ least(attempts - 1, 30)) * (0.5 + random() / 2);
 COMMENT ON FUNCTION tenfold._backoff IS 'the wait after the nth failed attempt: doubled each time up to the cap, half of it random, so that what failed together does not come back together';
 
 CREATE OR REPLACE FUNCTION tenfold._end_attempt(job tenfold.job_running, reason text, retry boolean) RETURNS text
@@ -334,7 +334,7 @@ BEGIN
     INSERT INTO tenfold.job_done SELECT job.job_id, job.queue_id, 'cancelled', job.attempts, job.created_at, job.leased_at, clock_timestamp(), job.worker, NULL
       WHERE q.retention > interval '0';
   ELSIF outcome = 'retry' THEN
-    INSERT INTO tenfold.job VALUES (job.job_id, job.queue_id, job.priority, tenfold._due_at(clock_timestamp() + tenfold._backoff(q, job.attempts)), job.attempts,
+    INSERT INTO tenfold.job VALUES (job.job_id, job.queue_id, job.priority, tenfold._due_at(clock_timestamp() + tenfold._backoff(q.backoff_base, q.backoff_cap, job.attempts)), job.attempts,
       job.max_attempts, job.created_at, job.dedupe_key, job.concurrency_key, reason, job.payload);
   ELSE
     INSERT INTO tenfold.job_dead VALUES (job.job_id, job.queue_id, job.priority, job.due_at, job.attempts, job.max_attempts, job.created_at,

@@ -80,7 +80,7 @@ SELECT is(tenfold.fail_job(:b, pg_temp.epoch(:b), 'hopeless', retry => false), '
 SELECT is(tenfold.redrive(ARRAY[:b, -1]), 1::bigint, 'redriven by its id');
 SELECT is(tenfold.cancel_job(:b), 'cancelled', 'cancelled as it waits');
 SELECT is(pg_temp.state(:b), 'cancelled', '… and that is known');
-SELECT ok(tenfold._backoff(q, 1000) BETWEEN '1.5 min' AND '3 min', 'backoff has a cap') FROM tenfold.queue q WHERE name = 'q';
+SELECT ok(tenfold._backoff(q.backoff_base, q.backoff_cap, 1000) BETWEEN '1.5 min' AND '3 min', 'backoff has a cap') FROM tenfold.queue q WHERE name = 'q';
 
 -- Cancelled while it runs.
 SELECT tenfold.enqueue('q', '{}') AS c \gset
