@@ -31,7 +31,8 @@ struct Calls {
         loop(log),
         pool(loop, log, pool_options(settings)),
         http(loop, asked.urls.size()),
-        providers(loop, log, pool, http, settings.text("database.worker_role")),
+        database(pool, settings),
+        providers(loop, log, database, http),
         replies(asked.urls.size()),
         left(asked.urls.size()) {}
 
@@ -54,6 +55,7 @@ struct Calls {
   Loop loop;
   Pool pool;
   HttpClient http;
+  WorkerDatabase database;
   ProviderClient providers;
   std::vector<ProviderReply> replies;
   size_t left;

@@ -2,11 +2,8 @@
 
 #include <systemd/sd-daemon.h>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <boost/asio/use_awaitable.hpp>
-#include <random>
 
 #include "sidecar/kafka_client.hpp"
 
@@ -17,32 +14,20 @@ using namespace std::chrono_literals;
 
 constexpr size_t most_outgoing_calls = 256;
 
-// Names the process: host, pid, and a number that its next life will not have.
-std::string worker_name() {
-  char host[256] = "";
-  gethostname(host, sizeof host - 1);
-  return std::string(host) + ":" + std::to_string(getpid()) + ":" +
-         std::to_string(std::random_device{}() % 10000);
-}
-
 JobOptions job_options(const Settings& settings) {
   JobOptions options;
-  options.role = settings.text("database.worker_role");
-  options.worker = worker_name();
+  options.worker = instance_name();
   options.poll_least = settings.duration("jobs.poll_least");
   options.poll_most = std::max(options.poll_least, settings.duration("jobs.poll_most"));
-  options.prepared = settings.flag("database.prepared");
   return options;
 }
 
 EventOptions event_options(const Settings& settings) {
   EventOptions options;
-  options.role = settings.text("database.worker_role");
-  options.instance = worker_name();
+  options.instance = instance_name();
   options.lease = settings.duration("events.lease");
   options.tick = settings.duration("events.tick");
   options.poll_most = settings.duration("events.poll_most");
-  options.prepared = settings.flag("database.prepared");
   return options;
 }
 
@@ -117,9 +102,10 @@ Daemon::Daemon(const Settings& settings, std::span<const Worker> workers)
       loop_(log_),
       pool_(loop_, log_, pool_options(settings)),
       http_(loop_, most_outgoing_calls),
-      providers_(loop_, log_, pool_, http_, settings.text("database.worker_role")),
-      jobs_(loop_, log_, metrics_, pool_, job_options(settings)),
-      events_(loop_, log_, metrics_, pool_, event_options(settings)) {
+      worker_database_(pool_, settings),
+      providers_(loop_, log_, worker_database_, http_),
+      jobs_(loop_, log_, metrics_, worker_database_, job_options(settings)),
+      events_(loop_, log_, metrics_, worker_database_, event_options(settings)) {
   for (const Worker& worker : workers) start_worker(worker);
   metrics_.gauge("tenfold_ready", "1: a request would be served now",
                  [this] { return readiness().status == 200 ? 1.0 : 0.0; });

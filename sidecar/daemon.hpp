@@ -51,6 +51,7 @@ class Daemon {
   Metrics metrics_;
   Pool pool_;
   HttpClient http_;
+  WorkerDatabase worker_database_;
   ProviderClient providers_;
   JobRunner jobs_;
   EventRunner events_;

@@ -40,26 +40,22 @@ Event event_of(const Rows& rows, int row, int64_t epoch) {
 }  // namespace
 
 struct EventRunner::Statements {
-  Statement role, create, acquire, release, tick, rotate, next, events, finish, retries, finish_retries, fail,
-      check_constraints;
+  Statement create, acquire, release, tick, rotate, next, events, finish, retries, finish_retries, fail;
+  Statement check_constraints{"SET CONSTRAINTS ALL IMMEDIATE", Statement::Keep::once};
 
-  Statements(const EventOptions& options, Statement::Keep keep)
-      : role("SELECT set_config('role', $1, true)", keep, options.role),
-        create(
-            "SELECT tenfold.create_consumer($1, $2) "
-            "WHERE NOT EXISTS (SELECT FROM tenfold.consumer c WHERE c.name = $1)",
-            keep, options.role),
-        acquire("SELECT consumer, epoch FROM tenfold.acquire_consumers($1, $2, $3)", keep, options.role),
-        release("SELECT tenfold.release_consumers($1)", keep, options.role),
-        tick("SELECT tenfold.tick()", keep, options.role),
-        rotate("SELECT tenfold.rotate_events()", keep, options.role),
-        next("SELECT from_tick, to_tick FROM tenfold.next_batch($1, $2, $3)", keep, options.role),
-        events(columns("1 AS attempt", "tenfold.batch_events($1, $2, $3)"), keep, options.role),
-        finish("SELECT tenfold.finish_batch($1, $2, $3, $4)", keep, options.role),
-        retries(columns("attempt", "tenfold.next_retries($1, $2, $3)"), keep, options.role),
-        finish_retries("SELECT tenfold.finish_retries($1, $2, $3)", keep, options.role),
-        fail("SELECT tenfold.fail_event($1, $2, $3, $4, $5)", keep, options.role),
-        check_constraints("SET CONSTRAINTS ALL IMMEDIATE", Statement::Keep::once) {}
+  explicit Statements(const WorkerDatabase& database)
+      : create(database.statement("SELECT tenfold.create_consumer($1, $2) "
+                                  "WHERE NOT EXISTS (SELECT FROM tenfold.consumer c WHERE c.name = $1)")),
+        acquire(database.statement("SELECT consumer, epoch FROM tenfold.acquire_consumers($1, $2, $3)")),
+        release(database.statement("SELECT tenfold.release_consumers($1)")),
+        tick(database.statement("SELECT tenfold.tick()")),
+        rotate(database.statement("SELECT tenfold.rotate_events()")),
+        next(database.statement("SELECT from_tick, to_tick FROM tenfold.next_batch($1, $2, $3)")),
+        events(database.statement(columns("1 AS attempt", "tenfold.batch_events($1, $2, $3)"))),
+        finish(database.statement("SELECT tenfold.finish_batch($1, $2, $3, $4)")),
+        retries(database.statement(columns("attempt", "tenfold.next_retries($1, $2, $3)"))),
+        finish_retries(database.statement("SELECT tenfold.finish_retries($1, $2, $3)")),
+        fail(database.statement("SELECT tenfold.fail_event($1, $2, $3, $4, $5)")) {}
 
   static std::string columns(const std::string& attempt, const std::string& from) {
     return "SELECT event_id, topic, key, payload, headers, "
@@ -171,14 +167,14 @@ struct EventRunner::Transaction {
   }
 };
 
-EventRunner::EventRunner(Loop& loop, const Log& log, Metrics& metrics, Pool& pool, EventOptions options)
+EventRunner::EventRunner(Loop& loop, const Log& log, Metrics& metrics, WorkerDatabase& database,
+                         EventOptions options)
     : loop_(loop),
       log_(log),
       metrics_(metrics),
-      pool_(pool),
+      database_(database),
       options_(std::move(options)),
-      statements_(std::make_unique<Statements>(
-          options_, options_.prepared ? Statement::Keep::prepared : Statement::Keep::once)),
+      statements_(std::make_unique<Statements>(database)),
       lease_timer_(loop.io()) {}
 
 EventRunner::~EventRunner() = default;
@@ -218,7 +214,7 @@ Task<void> EventRunner::release() {
   if (consumers_.empty()) co_return;
   released_ = true;
   for (const auto& consumer : consumers_) lose(*consumer);
-  co_await ask(statements_->release, arguments_of(options_.instance));
+  co_await database_.try_ask(statements_->release, options_.instance);
 }
 
 // A new tick is the only news there can be: consumers ask when there is one. NULL: another session ticks, and
@@ -227,8 +223,8 @@ Task<void> EventRunner::tick_for_ever() {
   int64_t newest = 0;
   while (!draining_) {
     co_await sleep_for(jittered(options_.tick));
-    co_await pool_.wait_until_up();
-    const Reply reply = co_await ask(statements_->tick, arguments_of());
+    co_await database_.wait_until_up();
+    const Reply reply = co_await database_.try_ask(statements_->tick);
     if (reply.failure) {
       if (!reply.failure->is_passing())
         log_.error("cannot tick", {{"error", reply.failure->message}, {"hint", reply.failure->hint}});
@@ -243,7 +239,7 @@ Task<void> EventRunner::tick_for_ever() {
 Task<void> EventRunner::rotate_for_ever() {
   while (!draining_) {
     co_await sleep_for(jittered(rotate_every));
-    const Reply reply = co_await ask(statements_->rotate, arguments_of());
+    const Reply reply = co_await database_.try_ask(statements_->rotate);
     if (reply.failure)
       log_.warning("cannot rotate the log", {{"error", reply.failure->message}});
     else
@@ -253,7 +249,7 @@ Task<void> EventRunner::rotate_for_ever() {
 
 Task<void> EventRunner::hold_leases() {
   while (!released_) {
-    co_await pool_.wait_until_up();
+    co_await database_.wait_until_up();
     for (const auto& consumer : consumers_)
       if (!consumer->exists) co_await declare(*consumer);
     const bool renewed = co_await renew_leases();
@@ -266,7 +262,7 @@ Task<void> EventRunner::hold_leases() {
 Task<void> EventRunner::declare(Consumer& consumer) {
   const EventSource& source = consumer.source;
   const Reply reply =
-      co_await ask(statements_->create, arguments_of(source.consumer, text_array(source.topics)));
+      co_await database_.try_ask(statements_->create, source.consumer, text_array(source.topics));
   consumer.exists = !reply.failure;
   if (reply.failure && !reply.failure->is_passing())
     log_.error(
@@ -278,9 +274,8 @@ Task<bool> EventRunner::renew_leases() {
   std::vector<std::string> names;
   for (const auto& consumer : consumers_)
     if (consumer->exists && !consumer->is_stuck()) names.push_back(consumer->source.consumer);
-  const Reply reply = co_await ask(
-      statements_->acquire,
-      arguments_of(options_.instance, text_array(names), std::to_string(options_.lease.count()) + " ms"));
+  const Reply reply = co_await database_.try_ask(statements_->acquire, options_.instance, text_array(names),
+                                                 std::to_string(options_.lease.count()) + " ms");
   if (reply.failure && !reply.failure->is_passing())
     log_.error("cannot renew the leases of consumers",
                {{"error", reply.failure->message}, {"hint", reply.failure->hint}});
@@ -343,9 +338,9 @@ Task<bool> EventRunner::take_turn(Consumer& consumer) {
 Task<bool> EventRunner::run_retries(Consumer& consumer) {
   Batch batch(consumer.epoch, loop_.io());
   const size_t most = std::min(most_retries, consumer.source.most_events);
-  const Reply reply = co_await ask_as(
-      consumer, statements_->retries,
-      arguments_of(consumer.source.consumer, std::to_string(batch.epoch), std::to_string(most)));
+  const Reply reply =
+      co_await ask_as(consumer, WorkerDatabase::query(statements_->retries, consumer.source.consumer,
+                                                      std::to_string(batch.epoch), std::to_string(most)));
   if (reply.failure || reply.rows.back().size() == 0) co_return false;
   batch.add(reply.rows.back());
   co_return co_await run(consumer, batch);
@@ -354,14 +349,14 @@ Task<bool> EventRunner::run_retries(Consumer& consumer) {
 Task<bool> EventRunner::run_batch(Consumer& consumer) {
   Batch batch(consumer.epoch, loop_.io());
   const std::string& name = consumer.source.consumer;
-  const Reply next = co_await ask_as(
-      consumer, statements_->next,
-      arguments_of(name, std::to_string(batch.epoch), std::to_string(consumer.source.most_events)));
+  const Reply next =
+      co_await ask_as(consumer, WorkerDatabase::query(statements_->next, name, std::to_string(batch.epoch),
+                                                      std::to_string(consumer.source.most_events)));
   if (next.failure || next.rows.back().size() == 0) co_return false;
   batch.ticks.emplace(next.rows.back().text(0, 0), next.rows.back().text(0, 1));
   // A statement of its own: its snapshot is taken after the tick was there.
-  const Reply reply = co_await ask_as(consumer, statements_->events,
-                                      arguments_of(name, batch.ticks->first, batch.ticks->second));
+  const Reply reply = co_await ask_as(
+      consumer, WorkerDatabase::query(statements_->events, name, batch.ticks->first, batch.ticks->second));
   if (reply.failure) co_return false;
   batch.add(reply.rows.back());
   co_return co_await run(consumer, batch);
@@ -424,7 +419,6 @@ EventRunner::Transaction EventRunner::transaction_of(const Consumer& consumer, c
   const std::string& name = consumer.source.consumer;
   const std::string epoch = std::to_string(batch.epoch);
   std::vector<std::string> done;
-  if (!options_.role.empty()) made.add({&statements_->role, arguments_of(options_.role)});
   for (size_t number = 0; number < batch.items.size(); number++) {
     const auto& [event, age, attempt] = batch.items[number];
     if (batch.lines.is_behind(number)) continue;
@@ -451,7 +445,7 @@ EventRunner::Transaction EventRunner::transaction_of(const Consumer& consumer, c
 Task<bool> EventRunner::commit(Consumer& consumer, Batch& batch) {
   while (consumer.epoch == batch.epoch && batch.is_whole) {
     const Transaction transaction = transaction_of(consumer, batch);
-    const Reply reply = co_await pool_.run(transaction.queries);
+    const Reply reply = co_await database_.try_run(transaction.queries);
     if (!reply.failure) {
       count(consumer, batch, transaction, reply);
       co_return true;
@@ -469,7 +463,7 @@ Task<bool> EventRunner::commit(Consumer& consumer, Batch& batch) {
       co_return false;
     }
     co_await sleep_for(jittered(try_again_after));
-    co_await pool_.wait_until_up();
+    co_await database_.wait_until_up();
   }
   co_return false;
 }
@@ -513,10 +507,10 @@ void EventRunner::count(Consumer& consumer, const Batch& batch, const Transactio
 }
 
 // A statement about a lease that may be over.
-Task<Reply> EventRunner::ask_as(Consumer& consumer, const Statement& statement,
-                                std::vector<Argument> arguments) {
+Task<Reply> EventRunner::ask_as(Consumer& consumer, Query query) {
   const int64_t epoch = consumer.epoch;
-  Reply reply = co_await ask(statement, std::move(arguments));
+  std::vector<Query> queries{std::move(query)};
+  Reply reply = co_await database_.try_run(std::move(queries));
   if (reply.failure && reply.failure->sqlstate == fenced) {
     if (consumer.epoch == epoch) lose(consumer);
   } else if (reply.failure && !reply.failure->is_passing()) {
@@ -526,18 +520,6 @@ Task<Reply> EventRunner::ask_as(Consumer& consumer, const Statement& statement,
     co_await sleep_for(pause_after_refusal);
   }
   co_return reply;
-}
-
-Task<Reply> EventRunner::ask(const Statement& statement, std::vector<Argument> arguments) {
-  std::vector<Query> queries;
-  if (!options_.role.empty()) queries.push_back({&statements_->role, arguments_of(options_.role)});
-  queries.push_back({&statement, std::move(arguments)});
-  return pool_.run(std::move(queries));
-}
-
-milliseconds EventRunner::jittered(milliseconds time) {
-  return milliseconds(
-      std::uniform_int_distribution<int64_t>(time.count() * 3 / 4, time.count() * 5 / 4)(random_));
 }
 
 }  // namespace tenfold::sidecar

@@ -6,27 +6,24 @@
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <optional>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "sidecar/event_source.hpp"
 #include "sidecar/log.hpp"
 #include "sidecar/metrics.hpp"
-#include "sidecar/pg_pool.hpp"
+#include "sidecar/worker_database.hpp"
 
 namespace tenfold::sidecar {
 
 struct EventOptions {
-  std::string role;      // becomes this role in each transaction; empty: stays the login's
   std::string instance;  // the name under which leases are held
   std::chrono::milliseconds lease{30'000}, tick{50}, poll_most{1000};
-  bool prepared = true;
 };
 
 class EventRunner {
  public:
-  EventRunner(Loop& loop, const Log& log, Metrics& metrics, Pool& pool, EventOptions options);
+  EventRunner(Loop& loop, const Log& log, Metrics& metrics, WorkerDatabase& database, EventOptions options);
   ~EventRunner();
 
   void add(EventSource source);  // before start()
@@ -67,19 +64,16 @@ class EventRunner {
   Task<bool> commit(Consumer& consumer, Batch& batch);
   bool blame(Consumer& consumer, Batch& batch, const Transaction& transaction, const Reply& reply) const;
   void count(Consumer& consumer, const Batch& batch, const Transaction& transaction, const Reply& reply);
-  Task<Reply> ask_as(Consumer& consumer, const Statement& statement, std::vector<Argument> arguments);
-  Task<Reply> ask(const Statement& statement, std::vector<Argument> arguments);
-  std::chrono::milliseconds jittered(std::chrono::milliseconds time);
+  Task<Reply> ask_as(Consumer& consumer, Query query);
 
   Loop& loop_;
   const Log& log_;
   Metrics& metrics_;
-  Pool& pool_;
+  WorkerDatabase& database_;
   EventOptions options_;
   std::unique_ptr<Statements> statements_;
   std::vector<std::unique_ptr<Consumer>> consumers_;
   asio::steady_timer lease_timer_;
-  std::minstd_rand random_{std::random_device{}()};
   bool ticking_ = false, draining_ = false, released_ = false;
 };
 

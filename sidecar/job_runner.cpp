@@ -61,25 +61,22 @@ void append_result(std::string& text, const std::string& result) {
 }  // namespace
 
 struct JobRunner::Statements {
-  Statement role, claim, complete, complete_one, fail, postpone, release, heartbeat, progress, expire;
+  Statement claim, complete, complete_one, fail, postpone, release, heartbeat, progress, expire;
 
-  Statements(const JobOptions& options, Statement::Keep keep)
-      : role("SELECT set_config('role', $1, true)", keep, options.role),
-        claim(
-            "SELECT job_id, epoch, attempts, payload, "
-            "(extract(epoch FROM expires_at - leased_at) * 1000)::bigint "
-            "FROM tenfold.claim_jobs($1, $2, $3)",
-            keep, options.role),
-        complete("SELECT cardinality(tenfold.complete_jobs($1, $2, $3, true))", keep, options.role),
-        complete_one("SELECT tenfold.complete_jobs($1, $2, $3)", keep, options.role),
-        fail("SELECT tenfold.fail_job($1, $2, $3, $4)", keep, options.role),
-        postpone("SELECT tenfold.postpone_job($1, $2, make_interval(secs => $3::float8 / 1000), $4)", keep,
-                 options.role),
-        release("SELECT cardinality(tenfold.release_jobs($1, $2))", keep, options.role),
-        heartbeat("SELECT job_id, cancel_asked FROM tenfold.heartbeat_jobs($1, $2, true)", keep,
-                  options.role),
-        progress("SELECT tenfold.progress_job($1, $2, $3, $4)", keep, options.role),
-        expire("SELECT tenfold.expire_leases()", keep, options.role) {}
+  explicit Statements(const WorkerDatabase& database)
+      : claim(database.statement("SELECT job_id, epoch, attempts, payload, "
+                                 "(extract(epoch FROM expires_at - leased_at) * 1000)::bigint "
+                                 "FROM tenfold.claim_jobs($1, $2, $3)")),
+        complete(database.statement("SELECT cardinality(tenfold.complete_jobs($1, $2, $3, true))")),
+        complete_one(database.statement("SELECT tenfold.complete_jobs($1, $2, $3)")),
+        fail(database.statement("SELECT tenfold.fail_job($1, $2, $3, $4)")),
+        postpone(database.statement(
+            "SELECT tenfold.postpone_job($1, $2, make_interval(secs => $3::float8 / 1000), $4)")),
+        release(database.statement("SELECT cardinality(tenfold.release_jobs($1, $2))")),
+        heartbeat(
+            database.statement("SELECT job_id, cancel_asked FROM tenfold.heartbeat_jobs($1, $2, true)")),
+        progress(database.statement("SELECT tenfold.progress_job($1, $2, $3, $4)")),
+        expire(database.statement("SELECT tenfold.expire_leases()")) {}
 };
 
 struct JobRunner::Queue {
@@ -116,14 +113,14 @@ struct JobRunner::Queue {
   }
 };
 
-JobRunner::JobRunner(Loop& loop, const Log& log, Metrics& metrics, Pool& pool, JobOptions options)
+JobRunner::JobRunner(Loop& loop, const Log& log, Metrics& metrics, WorkerDatabase& database,
+                     JobOptions options)
     : loop_(loop),
       log_(log),
       metrics_(metrics),
-      pool_(pool),
+      database_(database),
       options_(std::move(options)),
-      statements_(std::make_unique<Statements>(
-          options_, options_.prepared ? Statement::Keep::prepared : Statement::Keep::once)) {}
+      statements_(std::make_unique<Statements>(database)) {}
 
 JobRunner::~JobRunner() = default;
 
@@ -165,7 +162,7 @@ Task<void> JobRunner::give_back() {
       running.push_back(context);
     }
     if (running.empty()) continue;
-    const Reply reply = co_await ask(statements_->release, arguments_of(ids_of(running), epochs_of(running)));
+    const Reply reply = co_await database_.try_ask(statements_->release, ids_of(running), epochs_of(running));
     log_.warning("jobs are given back", {{"queue", queue->source.queue},
                                          {"count", reply.failure ? "0" : reply.rows.back().text(0, 0)}});
   }
@@ -190,9 +187,9 @@ Task<void> JobRunner::claim_for_ever(Queue& queue) {
 }
 
 Task<size_t> JobRunner::claim(Queue& queue, size_t how_many) {
-  co_await pool_.wait_until_up();
-  const Reply reply = co_await ask(
-      statements_->claim, arguments_of(queue.source.queue, options_.worker, std::to_string(how_many)));
+  co_await database_.wait_until_up();
+  const Reply reply = co_await database_.try_ask(statements_->claim, queue.source.queue, options_.worker,
+                                                 std::to_string(how_many));
   if (reply.failure) {
     if (!reply.failure->is_passing())
       log_.error(
@@ -250,7 +247,7 @@ Task<void> JobRunner::end_with_effects(Queue& queue, Context context, Effects ef
   } else {
     queries.back().arguments.emplace_back();
   }
-  const Reply reply = co_await run_until_answered(with_role(std::move(queries)));
+  const Reply reply = co_await run_until_answered(std::move(queries));
   if (!reply.failure) {
     queue.finished.Increment();
     forget(queue, *context);
@@ -264,9 +261,8 @@ Task<void> JobRunner::end_with_effects(Queue& queue, Context context, Effects ef
 
 Task<void> JobRunner::end_failed(Queue& queue, Context context, std::string reason, bool retry) {
   const Event& job = context->event();
-  const Reply reply = co_await ask_until_answered(
-      statements_->fail,
-      arguments_of(job.id, std::to_string(job.epoch), reason, std::string(retry ? "true" : "false")));
+  const Reply reply = co_await run_until_answered(WorkerDatabase::query(
+      statements_->fail, job.id, std::to_string(job.epoch), reason, std::string(retry ? "true" : "false")));
   const std::string outcome =
       reply.failure ? reply.failure->message : std::string(reply.rows.back().text(0, 0));
   log_.warning("a job failed", {{"queue", queue.source.queue},
@@ -280,9 +276,8 @@ Task<void> JobRunner::end_failed(Queue& queue, Context context, std::string reas
 
 Task<void> JobRunner::postpone(Queue& queue, Context context, std::string reason, milliseconds delay) {
   const Event& job = context->event();
-  co_await ask_until_answered(
-      statements_->postpone,
-      arguments_of(job.id, std::to_string(job.epoch), std::to_string(delay.count()), std::move(reason)));
+  co_await run_until_answered(WorkerDatabase::query(statements_->postpone, job.id, std::to_string(job.epoch),
+                                                    std::to_string(delay.count()), std::move(reason)));
   queue.postponed.Increment();
   forget(queue, *context);
 }
@@ -320,12 +315,12 @@ Task<void> JobRunner::report_done(Queue& queue, std::vector<std::pair<Context, s
     contexts.push_back(context);
     has_results |= !result.empty();
   }
-  std::vector<Argument> arguments = arguments_of(ids_of(contexts), epochs_of(contexts));
-  arguments.emplace_back();
+  Query complete = WorkerDatabase::query(statements_->complete, ids_of(contexts), epochs_of(contexts));
+  complete.arguments.emplace_back();
   if (has_results)
-    arguments.back().value =
+    complete.arguments.back().value =
         array_of(done, [](std::string& text, const auto& one) { append_result(text, one.second); });
-  const Reply reply = co_await ask_until_answered(statements_->complete, std::move(arguments));
+  const Reply reply = co_await run_until_answered(std::move(complete));
   if (reply.failure && done.size() > 1) {
     for (auto& one : done) {
       std::vector<std::pair<Context, std::string>> single;
@@ -353,7 +348,7 @@ Task<void> JobRunner::beat(Queue& queue) {
   for (const auto& [id, context] : queue.held)
     if (Delivery::Clock::now() < context->deadline()) alive.push_back(context);
   if (alive.empty()) co_return;
-  const Reply reply = co_await ask(statements_->heartbeat, arguments_of(ids_of(alive), epochs_of(alive)));
+  const Reply reply = co_await database_.try_ask(statements_->heartbeat, ids_of(alive), epochs_of(alive));
   if (reply.failure) co_return;  // the next beat comes before the lease ends
   std::map<int64_t, bool> cancelled;
   const Rows& rows = reply.rows.back();
@@ -373,51 +368,28 @@ Task<void> JobRunner::expire_for_ever() {
     milliseconds pause = expire_every;
     for (const auto& queue : queues_) pause = std::min(pause, queue->lease);
     co_await sleep_for(jittered(pause));
-    co_await ask(statements_->expire, arguments_of());
+    co_await database_.try_ask(statements_->expire);
   }
 }
 
 Task<void> JobRunner::say_progress(Run& run, double fraction, std::string note) {
-  const Reply reply = co_await ask(
-      statements_->progress,
-      arguments_of(run.event().id, std::to_string(run.event().epoch), std::to_string(fraction), clean(note)));
+  const Reply reply =
+      co_await database_.try_ask(statements_->progress, run.event().id, std::to_string(run.event().epoch),
+                                 std::to_string(fraction), clean(note));
   if (reply.failure && reply.failure->sqlstate == lease_is_over)
     run.lose();
   else if (!reply.failure && reply.rows.back().text(0, 0) == "t")
     run.cancel();
 }
 
-std::vector<Query> JobRunner::with_role(std::vector<Query> queries) {
-  if (!options_.role.empty())
-    queries.insert(queries.begin(), {&statements_->role, arguments_of(options_.role)});
-  return queries;
-}
-
-Task<Reply> JobRunner::ask(const Statement& statement, std::vector<Argument> arguments) {
-  std::vector<Query> queries;
-  queries.push_back({&statement, std::move(arguments)});
-  return pool_.run(with_role(std::move(queries)));
-}
-
-Task<Reply> JobRunner::ask_until_answered(const Statement& statement, std::vector<Argument> arguments) {
-  std::vector<Query> queries;
-  queries.push_back({&statement, std::move(arguments)});
-  return run_until_answered(with_role(std::move(queries)));
-}
-
 // Reports are not lost while Postgres is away. To repeat one that did commit is harmless: its epoch is over.
 Task<Reply> JobRunner::run_until_answered(std::vector<Query> queries) {
   while (true) {
-    Reply reply = co_await pool_.run(queries);
+    Reply reply = co_await database_.try_run(queries);
     if (!reply.failure || !reply.failure->is_passing()) co_return reply;
     co_await sleep_for(jittered(retry_after));
-    co_await pool_.wait_until_up();
+    co_await database_.wait_until_up();
   }
-}
-
-milliseconds JobRunner::jittered(milliseconds time) {
-  return milliseconds(
-      std::uniform_int_distribution<int64_t>(time.count() * 3 / 4, time.count() * 5 / 4)(random_));
 }
 
 }  // namespace tenfold::sidecar

@@ -6,27 +6,24 @@
 #include <boost/asio/steady_timer.hpp>
 #include <map>
 #include <memory>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "sidecar/job_source.hpp"
 #include "sidecar/log.hpp"
 #include "sidecar/metrics.hpp"
-#include "sidecar/pg_pool.hpp"
+#include "sidecar/worker_database.hpp"
 
 namespace tenfold::sidecar {
 
 struct JobOptions {
-  std::string role;    // becomes this role in each transaction; empty: stays the login's
   std::string worker;  // the name under which leases are held
   std::chrono::milliseconds poll_least{5}, poll_most{1000};
-  bool prepared = true;
 };
 
 class JobRunner {
  public:
-  JobRunner(Loop& loop, const Log& log, Metrics& metrics, Pool& pool, JobOptions options);
+  JobRunner(Loop& loop, const Log& log, Metrics& metrics, WorkerDatabase& database, JobOptions options);
   ~JobRunner();
 
   void add(JobSource source);  // before start()
@@ -58,21 +55,17 @@ class JobRunner {
   Task<void> beat(Queue& queue);
   Task<void> expire_for_ever();
   Task<void> say_progress(Run& run, double fraction, std::string note);
-  Task<Reply> ask(const Statement& statement, std::vector<Argument> arguments);
-  Task<Reply> ask_until_answered(const Statement& statement, std::vector<Argument> arguments);
   Task<Reply> run_until_answered(std::vector<Query> queries);
-  std::vector<Query> with_role(std::vector<Query> queries);
+  Task<Reply> run_until_answered(Query query) { return run_until_answered(std::vector{std::move(query)}); }
   void forget(Queue& queue, const Run& run);
-  std::chrono::milliseconds jittered(std::chrono::milliseconds time);
 
   Loop& loop_;
   const Log& log_;
   Metrics& metrics_;
-  Pool& pool_;
+  WorkerDatabase& database_;
   JobOptions options_;
   std::unique_ptr<Statements> statements_;
   std::vector<std::unique_ptr<Queue>> queues_;
-  std::minstd_rand random_{std::random_device{}()};
   bool draining_ = false;
 };
 

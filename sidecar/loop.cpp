@@ -6,12 +6,19 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
 #include <exception>
+#include <random>
 
 namespace tenfold::sidecar {
 
 Task<void> sleep_for(std::chrono::steady_clock::duration duration) {
   asio::steady_timer timer(co_await asio::this_coro::executor, duration);
   co_await timer.async_wait(asio::use_awaitable);
+}
+
+std::chrono::milliseconds jittered(std::chrono::milliseconds time) {
+  static std::minstd_rand random{std::random_device{}()};
+  return std::chrono::milliseconds(
+      std::uniform_int_distribution<int64_t>(time.count() * 3 / 4, time.count() * 5 / 4)(random));
 }
 
 Loop::Loop(const Log& log) : log_(log), signals_(io_) {

@@ -22,6 +22,9 @@ using Task = asio::awaitable<T>;
 // Waits on the loop of the awaiting coroutine.
 Task<void> sleep_for(std::chrono::steady_clock::duration duration);
 
+// A quarter more or less, so that what began together does not stay together.
+std::chrono::milliseconds jittered(std::chrono::milliseconds time);
+
 class Loop {
  public:
   // From here on, SIGPIPE is ignored in the process: writing to who has closed is an error of that write.

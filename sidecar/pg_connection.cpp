@@ -50,6 +50,19 @@ PgFailure PgFailure::from(const PGresult* result) {
           field_of(result, PG_DIAG_MESSAGE_DETAIL), field_of(result, PG_DIAG_MESSAGE_HINT)};
 }
 
+std::string PgFailure::reason() const {
+  switch (kind) {
+    case Kind::refused:
+      return sqlstate + ": " + message;
+    case Kind::lost:
+      return "the connection to Postgres broke";
+    case Kind::unavailable:
+      return "no connection to Postgres";
+    default:
+      return "too many wait for Postgres";
+  }
+}
+
 bool PgFailure::is_passing() const {
   if (kind != Kind::refused) return true;
   const std::string_view state = sqlstate;

@@ -79,8 +79,8 @@ struct PgFailure {
 
   static PgFailure from(const PGresult* result);
 
-  // SQLSTATE and message, as a reason that is kept.
-  std::string reason() const { return sqlstate + ": " + message; }
+  // For people, and to be kept: SQLSTATE and message, or why there is neither.
+  std::string reason() const;
 
   // Postgres is away, starts, stops, or asks to try again: not the statement's fault.
   bool is_passing() const;

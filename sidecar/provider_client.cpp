@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <boost/asio/use_awaitable.hpp>
-#include <charconv>
+
+#include "sidecar/pg_values.hpp"
 
 namespace tenfold::sidecar {
 namespace {
@@ -14,21 +15,9 @@ constexpr auto report_delay = 10ms;  // what comes within it is reported togethe
 constexpr size_t most_reports_at_once = 100;
 constexpr size_t most_reports_waiting = 10'000;
 
-double number_of(std::string_view text) {
-  double number = 0;
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  return number;
-}
-
-const char* why(const PgFailure& failure) {
-  if (failure.kind == PgFailure::Kind::refused) return failure.message.c_str();
-  if (failure.kind == PgFailure::Kind::lost) return "the connection to Postgres broke";
-  return failure.kind == PgFailure::Kind::full ? "too many wait for Postgres" : "no connection to Postgres";
-}
-
 ProviderReply no_permit(const PgFailure& failure) {
   ProviderReply reply{"database"};
-  reply.reply.error = why(failure);
+  reply.reply.error = failure.kind == PgFailure::Kind::refused ? failure.message : failure.reason();
   return reply;
 }
 
@@ -65,13 +54,10 @@ Task<ProviderReply> ProviderClient::send(std::string provider, HttpCall asked) {
 }
 
 Task<ProviderReply> ProviderClient::call(const std::string& provider, HttpCall asked) {
-  static const Statement permit_for("SELECT permit, reason, retry_after FROM tenfold.call_permit($1)");
-  std::vector<Query> queries;
-  queries.push_back({&permit_for, {{provider}}});
-  const Reply answer = co_await ask(std::move(queries));
+  const Reply answer = co_await database_.try_ask(permit_, provider);
   if (answer.failure) co_return no_permit(*answer.failure);
   const Rows& row = answer.rows.front();
-  if (row.is_null(0, 0)) co_return ProviderReply{std::string(row.text(0, 1)), number_of(row.text(0, 2))};
+  if (row.is_null(0, 0)) co_return ProviderReply{std::string(row.text(0, 1)), number<double>(row.text(0, 2))};
   const std::string permit(row.text(0, 0));
 
   const auto began = steady_clock::now();
@@ -105,11 +91,11 @@ Task<void> ProviderClient::send_reports() {
 // One that Postgres refuses must not take the others with it. Those that are lost with the connection are not
 // repeated: a try that nobody reports is given to another.
 Task<void> ProviderClient::send_batch(std::vector<Report> batch) {
-  static const Statement tell("SELECT tenfold.breaker_report($1, $2, $3, make_interval(secs => $4))");
   std::vector<Query> queries;
   for (const Report& one : batch)
-    queries.push_back({&tell, {{one.provider}, {one.permit}, {one.outcome}, {std::to_string(one.seconds)}}});
-  const Reply answer = co_await ask(std::move(queries));
+    queries.push_back(
+        WorkerDatabase::query(tell_, one.provider, one.permit, one.outcome, std::to_string(one.seconds)));
+  const Reply answer = co_await database_.try_run(std::move(queries));
   for (size_t i = 0; i < answer.rows.size() && !answer.failure; i++)
     if (!answer.rows[i].is_null(0, 0))
       log_.warning("the breaker of a provider changed",
@@ -124,17 +110,7 @@ Task<void> ProviderClient::send_batch(std::vector<Report> batch) {
     co_return;
   }
   log_.warning("calls of providers are not reported",
-               {{"count", std::to_string(batch.size())}, {"error", why(*answer.failure)}});
-}
-
-// In one transaction, as the role.
-Task<Reply> ProviderClient::ask(std::vector<Query> queries) {
-  static const Statement become("SELECT set_config('role', $1, true)");
-  if (role_.empty()) co_return co_await database_.run(std::move(queries));
-  queries.insert(queries.begin(), Query{&become, {{role_}}});
-  Reply reply = co_await database_.run(std::move(queries));
-  if (!reply.rows.empty()) reply.rows.erase(reply.rows.begin());
-  co_return reply;
+               {{"count", std::to_string(batch.size())}, {"error", answer.failure->reason()}});
 }
 
 Task<void> ProviderClient::wait_until_reported() {

@@ -8,7 +8,7 @@
 
 #include "sidecar/http_client.hpp"
 #include "sidecar/log.hpp"
-#include "sidecar/pg_pool.hpp"
+#include "sidecar/worker_database.hpp"
 
 namespace tenfold::sidecar {
 
@@ -26,14 +26,14 @@ const char* outcome_of(const HttpReply& reply);
 
 class ProviderClient {
  public:
-  // role: becomes this one in each transaction; empty: stays the login's.
-  ProviderClient(Loop& loop, const Log& log, Pool& database, HttpClient& http, std::string role,
+  ProviderClient(Loop& loop, const Log& log, WorkerDatabase& database, HttpClient& http,
                  size_t most_in_flight_each = 32)
       : loop_(loop),
         log_(log),
         database_(database),
         http_(http),
-        role_(std::move(role)),
+        permit_(database.statement("SELECT permit, reason, retry_after FROM tenfold.call_permit($1)")),
+        tell_(database.statement("SELECT tenfold.breaker_report($1, $2, $3, make_interval(secs => $4))")),
         most_in_flight_each_(most_in_flight_each) {}
 
   // Never throws for what the provider does. Without a permit nothing is sent.
@@ -52,13 +52,12 @@ class ProviderClient {
   void report(Report report);
   Task<void> send_reports();
   Task<void> send_batch(std::vector<Report> batch);
-  Task<Reply> ask(std::vector<Query> queries);
 
   Loop& loop_;
   const Log& log_;
-  Pool& database_;
+  WorkerDatabase& database_;
   HttpClient& http_;
-  std::string role_;
+  Statement permit_, tell_;
   size_t most_in_flight_each_;
   std::map<std::string, size_t> in_flight_;
   std::deque<Report> reports_;

@@ -5,24 +5,8 @@
 #include <random>
 
 namespace tenfold::sidecar {
-namespace {
 
-std::string text_of(const PgFailure& why) {
-  switch (why.kind) {
-    case PgFailure::Kind::refused:
-      return why.message + " (" + why.sqlstate + ")";
-    case PgFailure::Kind::lost:
-      return "the connection to Postgres was lost";
-    case PgFailure::Kind::unavailable:
-      return "no connection to Postgres";
-    default:
-      return "too many wait for Postgres";
-  }
-}
-
-}  // namespace
-
-PgRefusal::PgRefusal(PgFailure why) : std::runtime_error(text_of(why)), failure(std::move(why)) {}
+PgRefusal::PgRefusal(PgFailure why) : std::runtime_error(why.reason()), failure(std::move(why)) {}
 
 WorkerDatabase::WorkerDatabase(Pool& pool, const Settings& settings)
     : pool_(pool),
@@ -34,9 +18,16 @@ Statement WorkerDatabase::statement(std::string sql) const {
   return Statement(std::move(sql), keep_, role_);
 }
 
-Task<Rows> WorkerDatabase::run(std::vector<Query> queries) {
-  if (!role_.empty()) queries.insert(queries.begin(), query(become_, role_));
+Task<Reply> WorkerDatabase::try_run(std::vector<Query> queries) {
+  if (role_.empty()) co_return co_await pool_.run(std::move(queries));
+  queries.insert(queries.begin(), query(become_, role_));
   Reply reply = co_await pool_.run(std::move(queries));
+  if (!reply.rows.empty()) reply.rows.erase(reply.rows.begin());
+  co_return reply;
+}
+
+Task<Rows> WorkerDatabase::run(std::vector<Query> queries) {
+  Reply reply = co_await try_run(std::move(queries));
   if (reply.failure) throw PgRefusal(std::move(*reply.failure));
   co_return std::move(reply.rows.back());
 }

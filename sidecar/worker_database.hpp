@@ -1,4 +1,4 @@
-// What workers say to Postgres: under the workers' role, with an answer or an exception.
+// What workers say to Postgres, under the workers' role: jobs, events, calls to providers, Kafka.
 #pragma once
 
 #include <stdexcept>
@@ -24,9 +24,15 @@ class WorkerDatabase {
   // Make each once, and keep it.
   Statement statement(std::string sql) const;
 
-  // One transaction; gives the rows of its last statement. Throws PgRefusal.
+  // One transaction; the answer has the rows of each of these statements.
+  Task<Reply> try_run(std::vector<Query> queries);
+  template <class... Texts>
+  Task<Reply> try_ask(const Statement& statement, Texts... texts) {
+    return try_run({query(statement, std::move(texts)...)});
+  }
+
+  // The same; gives the rows of the last statement. Throws PgRefusal.
   Task<Rows> run(std::vector<Query> queries);
-  // Of one statement.
   template <class... Texts>
   Task<Rows> ask(const Statement& statement, Texts... texts) {
     return run({query(statement, std::move(texts)...)});
