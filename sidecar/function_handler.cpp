@@ -9,21 +9,10 @@
 namespace tenfold::sidecar {
 namespace {
 
-std::string object_of(const std::map<std::string, std::string>& headers) {
-  std::string text = "{";
-  for (const auto& [name, value] : headers) {
-    if (text.size() > 1) text += ',';
-    append_json_string(text, name);
-    text += ':';
-    append_json_string(text, value);
-  }
-  return text + '}';
-}
-
 Task<Effects> call(const Statement& statement, const Event& event) {
   Effects effects;
-  effects.statements.push_back(
-      {&statement, arguments_of(event.id, event.topic, event.key, event.payload, object_of(event.headers))});
+  effects.statements.push_back({&statement, arguments_of(event.id, event.topic, event.key, event.payload,
+                                                         json_object(event.headers))});
   if (event.key.empty()) effects.statements.back().arguments[2] = {};
   co_return effects;
 }

@@ -83,4 +83,15 @@ void append_json_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
+std::string json_object(const std::map<std::string, std::string>& values) {
+  std::string out = "{";
+  for (const auto& [name, value] : values) {
+    if (out.size() > 1) out += ',';
+    append_json_string(out, name);
+    out += ':';
+    append_json_string(out, value);
+  }
+  return out + '}';
+}
+
 }  // namespace tenfold::sidecar

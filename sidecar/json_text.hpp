@@ -3,6 +3,7 @@
 
 #include "kernel/wall.hpp"
 
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -16,5 +17,8 @@ bool is_utf8(std::string_view text);
 
 // Appends text as a JSON string, quotes included. Bytes that are no UTF-8 become U+FFFD.
 void append_json_string(std::string& out, std::string_view text);
+
+// A JSON object of texts.
+std::string json_object(const std::map<std::string, std::string>& values);
 
 }  // namespace tenfold::sidecar

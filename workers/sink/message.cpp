@@ -33,14 +33,7 @@ std::optional<std::string> poison(std::optional<std::string_view> key,
 std::string json_of(const Headers& headers) {
   std::map<std::string, std::string> values;
   for (const auto& [name, value] : headers) values[sidecar::clean(name)] = sidecar::clean(value);
-  std::string text = "{";
-  for (const auto& [name, value] : values) {
-    if (text.size() > 1) text += ',';
-    sidecar::append_json_string(text, name);
-    text += ':';
-    sidecar::append_json_string(text, value);
-  }
-  return text + '}';
+  return sidecar::json_object(values);
 }
 
 }  // namespace tenfold::sink

@@ -43,6 +43,11 @@ TEST(json_text, random_bytes_read_back) {
   }
 }
 
+TEST(json_text, object) {
+  EXPECT_EQ(json_object({}), "{}");
+  EXPECT_EQ(json_object({{"b", "2"}, {"a\"", "\xFF"}}), "{\"a\\\"\":\"\xEF\xBF\xBD\",\"b\":\"2\"}");
+}
+
 TEST(json_text, escapes) {
   EXPECT_EQ(written("a\"\\\n\x01/"), "\"a\\\"\\\\\\n\\u0001/\"");
   EXPECT_EQ(written("\xFFz"), "\"\xEF\xBF\xBDz\"");
