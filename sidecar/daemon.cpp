@@ -26,7 +26,6 @@ EventOptions event_options(const Settings& settings) {
   EventOptions options;
   options.instance = instance_name();
   options.lease = settings.duration("events.lease");
-  options.tick = settings.duration("events.tick");
   options.poll_most = settings.duration("events.poll_most");
   return options;
 }
@@ -105,7 +104,8 @@ Daemon::Daemon(const Settings& settings, std::span<const Worker> workers)
       worker_database_(pool_, settings),
       providers_(loop_, log_, worker_database_, http_),
       jobs_(loop_, log_, metrics_, worker_database_, job_options(settings)),
-      events_(loop_, log_, metrics_, worker_database_, event_options(settings)) {
+      events_(loop_, log_, metrics_, worker_database_, event_options(settings)),
+      ticker_(loop_, log_, worker_database_, settings.duration("events.tick"), [this] { events_.ring(); }) {
   for (const Worker& worker : workers) start_worker(worker);
   metrics_.gauge("tenfold_ready", "1: a request would be served now",
                  [this] { return readiness().status == 200 ? 1.0 : 0.0; });
@@ -126,7 +126,8 @@ Daemon::~Daemon() = default;
 void Daemon::start_worker(const Worker& worker) {
   auto running = std::make_unique<Running>();
   running->name = worker.name;
-  running->worker = worker.start(Services{settings_, log_, metrics_, pool_, http_, providers_});
+  running->worker =
+      worker.start(Services{settings_, log_, loop_, metrics_, pool_, worker_database_, http_, providers_});
   for (HttpSource& source : running->worker->http_sources())
     running->servers.push_back(
         std::make_unique<HttpServer>(loop_, log_, std::move(source.options), std::move(source.handler)));
@@ -151,14 +152,18 @@ int Daemon::run() {
   }
   jobs_.start();
   events_.start();
-  if (std::ranges::any_of(running_, [](const auto& one) { return one->worker->reads_log(); }))
-    events_.start_ticking();
+  if (reads_log()) ticker_.start();
   uint64_t microseconds = 0;
   if (sd_watchdog_enabled(0, &microseconds) > 0)
     loop_.spawn("watchdog", feed_watchdog(std::chrono::microseconds(microseconds)));
   const int code = loop_.run();
   log_.info("stopped");
   return code;
+}
+
+bool Daemon::reads_log() const {
+  return !events_.is_idle() ||
+         std::ranges::any_of(running_, [](const auto& one) { return one->worker->reads_log(); });
 }
 
 Task<void> Daemon::load_worker(Running& running) {
@@ -200,6 +205,7 @@ Task<void> Daemon::drain() {
   draining_ = true;
   jobs_.drain();
   events_.drain();
+  ticker_.drain();
   sd_notify(0, "STOPPING=1");
   log_.info("draining");
   co_await sleep_for(settings_.duration("shutdown.delay"));

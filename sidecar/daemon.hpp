@@ -9,6 +9,7 @@
 
 #include "sidecar/event_runner.hpp"
 #include "sidecar/job_runner.hpp"
+#include "sidecar/ticker.hpp"
 #include "sidecar/worker.hpp"
 
 namespace tenfold::sidecar {
@@ -36,6 +37,7 @@ class Daemon {
   };
 
   void start_worker(const Worker& worker);
+  bool reads_log() const;
   Task<void> load_worker(Running& running);
   Task<void> reload();
   Task<void> drain();
@@ -55,6 +57,7 @@ class Daemon {
   ProviderClient providers_;
   JobRunner jobs_;
   EventRunner events_;
+  Ticker ticker_;
   std::vector<std::unique_ptr<Running>> running_;
   std::unique_ptr<HttpServer> admin_;
   bool draining_ = false;

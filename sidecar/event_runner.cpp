@@ -21,7 +21,7 @@ using Clock = Delivery::Clock;
 constexpr auto as_tuple = asio::experimental::as_tuple(asio::use_awaitable);
 
 constexpr std::string_view fenced = "TF050", done_before = "TF051", cancelled_by_timeout = "57014";
-constexpr milliseconds rotate_every = 30s, retry_least = 50ms, longest_wait = 1s, pause_after_refusal = 1s,
+constexpr milliseconds retry_least = 50ms, longest_wait = 1s, pause_after_refusal = 1s,
                        try_again_after = 100ms;
 constexpr size_t most_retries = 1000;  // in one transaction
 constexpr size_t events_between_yields = 64;
@@ -40,7 +40,7 @@ Event event_of(const Rows& rows, int row, int64_t epoch) {
 }  // namespace
 
 struct EventRunner::Statements {
-  Statement create, acquire, release, tick, rotate, next, events, finish, retries, finish_retries, fail;
+  Statement create, acquire, release, next, events, finish, retries, finish_retries, fail;
   Statement check_constraints{"SET CONSTRAINTS ALL IMMEDIATE", Statement::Keep::once};
 
   explicit Statements(const WorkerDatabase& database)
@@ -48,8 +48,6 @@ struct EventRunner::Statements {
                                   "WHERE NOT EXISTS (SELECT FROM tenfold.consumer c WHERE c.name = $1)")),
         acquire(database.statement("SELECT consumer, epoch FROM tenfold.acquire_consumers($1, $2, $3)")),
         release(database.statement("SELECT tenfold.release_consumers($1)")),
-        tick(database.statement("SELECT tenfold.tick()")),
-        rotate(database.statement("SELECT tenfold.rotate_events()")),
         next(database.statement("SELECT from_tick, to_tick FROM tenfold.next_batch($1, $2, $3)")),
         events(database.statement(columns("1 AS attempt", "tenfold.batch_events($1, $2, $3)"))),
         finish(database.statement("SELECT tenfold.finish_batch($1, $2, $3, $4)")),
@@ -185,7 +183,6 @@ void EventRunner::add(EventSource source) {
 
 void EventRunner::start() {
   if (consumers_.empty()) return;
-  start_ticking();
   metrics_.gauge("tenfold_events_consumers", "consumers whose lease we hold", [this] {
     return static_cast<double>(
         std::ranges::count_if(consumers_, [](const auto& one) { return one->epoch != 0; }));
@@ -195,14 +192,13 @@ void EventRunner::start() {
     loop_.spawn("consumer " + consumer->source.consumer, consume_for_ever(*consumer));
 }
 
-void EventRunner::start_ticking() {
-  if (std::exchange(ticking_, true)) return;
-  loop_.spawn("ticks", tick_for_ever());
-  loop_.spawn("rotation of the log", rotate_for_ever());
-}
-
 void EventRunner::drain() {
   draining_ = true;
+  ring();
+}
+
+// A new tick is the only news there can be: consumers ask when there is one.
+void EventRunner::ring() {
   for (const auto& consumer : consumers_) consumer->ring();
 }
 
@@ -215,36 +211,6 @@ Task<void> EventRunner::release() {
   released_ = true;
   for (const auto& consumer : consumers_) lose(*consumer);
   co_await database_.try_ask(statements_->release, options_.instance);
-}
-
-// A new tick is the only news there can be: consumers ask when there is one. NULL: another session ticks, and
-// the next time tells.
-Task<void> EventRunner::tick_for_ever() {
-  int64_t newest = 0;
-  while (!draining_) {
-    co_await sleep_for(jittered(options_.tick));
-    co_await database_.wait_until_up();
-    const Reply reply = co_await database_.try_ask(statements_->tick);
-    if (reply.failure) {
-      if (!reply.failure->is_passing())
-        log_.error("cannot tick", {{"error", reply.failure->message}, {"hint", reply.failure->hint}});
-      co_await sleep_for(jittered(pause_after_refusal));
-    } else if (const auto tick = number<int64_t>(reply.rows.back().text(0, 0)); tick > newest) {
-      newest = tick;
-      for (const auto& consumer : consumers_) consumer->ring();
-    }
-  }
-}
-
-Task<void> EventRunner::rotate_for_ever() {
-  while (!draining_) {
-    co_await sleep_for(jittered(rotate_every));
-    const Reply reply = co_await database_.try_ask(statements_->rotate);
-    if (reply.failure)
-      log_.warning("cannot rotate the log", {{"error", reply.failure->message}});
-    else
-      log_.debug("rotated the log", {{"did", reply.rows.back().text(0, 0)}});
-  }
 }
 
 Task<void> EventRunner::hold_leases() {

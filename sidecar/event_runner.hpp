@@ -18,7 +18,7 @@ namespace tenfold::sidecar {
 
 struct EventOptions {
   std::string instance;  // the name under which leases are held
-  std::chrono::milliseconds lease{30'000}, tick{50}, poll_most{1000};
+  std::chrono::milliseconds lease{30'000}, poll_most{1000};
 };
 
 class EventRunner {
@@ -27,9 +27,10 @@ class EventRunner {
   ~EventRunner();
 
   void add(EventSource source);  // before start()
-  // Ticks too: what is published is seen by consumers from the next tick on.
   void start();
-  void start_ticking();
+  bool is_idle() const { return consumers_.empty(); }
+  // Look now: there is a new tick.
+  void ring();
 
   // Begins no more batches.
   void drain();
@@ -44,8 +45,6 @@ class EventRunner {
   struct Batch;
   struct Transaction;
 
-  Task<void> tick_for_ever();
-  Task<void> rotate_for_ever();
   Task<void> hold_leases();
   Task<void> declare(Consumer& consumer);
   Task<bool> renew_leases();
@@ -74,7 +73,7 @@ class EventRunner {
   std::unique_ptr<Statements> statements_;
   std::vector<std::unique_ptr<Consumer>> consumers_;
   asio::steady_timer lease_timer_;
-  bool ticking_ = false, draining_ = false, released_ = false;
+  bool draining_ = false, released_ = false;
 };
 
 }  // namespace tenfold::sidecar

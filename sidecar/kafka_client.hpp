@@ -70,8 +70,8 @@ class KafkaThread {
 
   // What does not succeed at once is not tried again.
   void hurry() { *stopping_ = true; }
-  KafkaEnvironment environment(asio::any_io_executor loop, const Log& log) const {
-    return {std::move(loop), &log, stopping_, said_};
+  KafkaEnvironment environment(Loop& loop, const Log& log) const {
+    return {loop.io().get_executor(), &log, stopping_, said_};
   }
 
  private:

@@ -13,10 +13,12 @@
 #include "sidecar/http_server.hpp"
 #include "sidecar/job_source.hpp"
 #include "sidecar/log.hpp"
+#include "sidecar/loop.hpp"
 #include "sidecar/metrics.hpp"
 #include "sidecar/pg_pool.hpp"
 #include "sidecar/provider_client.hpp"
 #include "sidecar/settings.hpp"
+#include "sidecar/worker_database.hpp"
 
 namespace tenfold::sidecar {
 
@@ -24,8 +26,10 @@ namespace tenfold::sidecar {
 struct Services {
   const Settings& settings;
   const Log& log;
+  Loop& loop;
   Metrics& metrics;
   Pool& database;
+  WorkerDatabase& worker_database;
   HttpClient& http;
   ProviderClient& providers;
 };

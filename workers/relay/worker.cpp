@@ -1,12 +1,7 @@
 #include "workers/relay/worker.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/this_coro.hpp>
-
 #include "sidecar/pg_values.hpp"
 #include "sidecar/trouble.hpp"
-#include "sidecar/worker_database.hpp"
 #include "workers/relay/session.hpp"
 
 namespace tenfold::relay {
@@ -135,7 +130,7 @@ class Relay : public sidecar::RunningWorker {
   SessionOptions session_options() const;
 
   Services services_;
-  WorkerDatabase database_;
+  WorkerDatabase& database_;
   Statements statements_;
   const std::string consumer_, instance_, topics_;
   const std::chrono::milliseconds lease_;
@@ -153,7 +148,7 @@ class Relay : public sidecar::RunningWorker {
 
 Relay::Relay(const Services& services)
     : services_(services),
-      database_(services.database, services.settings),
+      database_(services.worker_database),
       statements_(database_),
       consumer_("kafka:" + services.settings.text("relay.name")),
       instance_(sidecar::instance_name() + ":relay"),
@@ -186,9 +181,8 @@ Task<void> Relay::load() {
   co_await database_.wait_until_up();
   if (running_) co_return;
   running_ = true;
-  const auto loop = co_await sidecar::asio::this_coro::executor;
-  sidecar::asio::co_spawn(loop, run(), sidecar::asio::detached);
-  sidecar::asio::co_spawn(loop, beat(), sidecar::asio::detached);
+  services_.loop.spawn("relay", run());
+  services_.loop.spawn("lease of the relay", beat());
 }
 
 Task<void> Relay::run() {
@@ -276,9 +270,9 @@ Task<void> Relay::beat() {
 }
 
 Task<void> Relay::open() {
-  const auto loop = co_await sidecar::asio::this_coro::executor;
   const auto known = co_await topics();
-  auto begin = [options = session_options(), known, around = thread_.environment(loop, services_.log)] {
+  auto begin = [options = session_options(), known,
+                around = thread_.environment(services_.loop, services_.log)] {
     return std::make_shared<Session>(options, known, around);
   };
   session_ = co_await thread_.run(std::move(begin));

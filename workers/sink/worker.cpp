@@ -1,15 +1,11 @@
 #include "workers/sink/worker.hpp"
 
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <map>
 
 #include "sidecar/kafka_client.hpp"
 #include "sidecar/pg_values.hpp"
 #include "sidecar/trouble.hpp"
-#include "sidecar/worker_database.hpp"
 #include "workers/sink/message.hpp"
 
 namespace tenfold::sink {
@@ -145,7 +141,7 @@ class Sink : public sidecar::RunningWorker {
   Task<void> announce();
 
   Services services_;
-  WorkerDatabase database_;
+  WorkerDatabase& database_;
   Statements statements_;
   const std::string source_, instance_;
   const std::chrono::milliseconds lease_;
@@ -161,7 +157,7 @@ class Sink : public sidecar::RunningWorker {
 
 Sink::Sink(const Services& services)
     : services_(services),
-      database_(services.database, services.settings),
+      database_(services.worker_database),
       statements_(database_),
       source_(services.settings.text("sink.source")),
       instance_(sidecar::instance_name() + ":sink"),
@@ -181,8 +177,7 @@ Task<void> Sink::load() {
   co_await database_.wait_until_up();
   if (running_) co_return;
   running_ = true;
-  const auto loop = co_await sidecar::asio::this_coro::executor;
-  sidecar::asio::co_spawn(loop, run(), sidecar::asio::detached);
+  services_.loop.spawn("sink", run());
 }
 
 Task<void> Sink::run() {
@@ -219,8 +214,7 @@ Task<void> Sink::consume() {
 Task<void> Sink::open() {
   auto options = sidecar::kafka_options(services_.settings);
   options.try_emplace("queued.max.messages.kbytes", "65536");  // of all partitions together
-  const auto loop = co_await sidecar::asio::this_coro::executor;
-  const auto environment = thread_.environment(loop, services_.log);
+  const auto environment = thread_.environment(services_.loop, services_.log);
   auto make = [options, group = "tenfold.sink." + source_, environment] {
     return std::make_shared<KafkaConsumer>(options, group, environment);
   };
