@@ -21,7 +21,7 @@ daemon: ## builds the daemon `tenfold`: build/sidecar/sidecar/tenfold
 install: build ## … and installs it into the Postgres of this machine
 	@dev/install $(PG_CONFIG)
 
-demo: ## from nothing to a running cluster with a million hotels, and some searches
+demo: ## from nothing to a running cluster with a million hotels, searches, jobs and events
 	@dev/deps build demo
 	@$(MAKE) --no-print-directory install daemon
 	@dev/demo

@@ -31,7 +31,7 @@ COMMENT ON VIEW tenfold.stat_cache IS
 -- The window is what a person looks at; the BRIN index finds its rows.
 CREATE OR REPLACE VIEW tenfold.queue_stats AS
   SELECT q.name AS queue, q.paused, w.waiting, w.delayed, k.parked, r.running, r.expired, d.dead, e.done, e.cancelled,
-    make_interval(mins => 5) AS "window", e.done / 300.0 AS done_a_second, clock_timestamp() - w.oldest AS oldest_wait
+    make_interval(mins => 5) AS "window", round(e.done / 300.0, 1) AS done_a_second, clock_timestamp() - w.oldest AS oldest_wait
   FROM tenfold.queue q
   CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE j.due_at <= clock_timestamp()) AS waiting, count(*) FILTER (WHERE j.due_at > clock_timestamp()) AS delayed,
