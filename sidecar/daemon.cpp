@@ -105,7 +105,7 @@ Daemon::Daemon(const Settings& settings, std::span<const Worker> workers)
       providers_(loop_, log_, worker_database_, http_),
       jobs_(loop_, log_, metrics_, worker_database_, job_options(settings)),
       events_(loop_, log_, metrics_, worker_database_, event_options(settings)),
-      ticker_(loop_, log_, worker_database_, settings.duration("events.tick"), [this] { events_.ring(); }) {
+      ticker_(loop_, log_, worker_database_, settings.duration("events.tick"), [this] { tell_of_tick(); }) {
   for (const Worker& worker : workers) start_worker(worker);
   metrics_.gauge("tenfold_ready", "1: a request would be served now",
                  [this] { return readiness().status == 200 ? 1.0 : 0.0; });
@@ -164,6 +164,11 @@ int Daemon::run() {
 bool Daemon::reads_log() const {
   return !events_.is_idle() ||
          std::ranges::any_of(running_, [](const auto& one) { return one->worker->reads_log(); });
+}
+
+void Daemon::tell_of_tick() {
+  events_.ring();
+  for (const auto& running : running_) running->worker->on_tick();
 }
 
 Task<void> Daemon::load_worker(Running& running) {

@@ -38,6 +38,7 @@ class Daemon {
 
   void start_worker(const Worker& worker);
   bool reads_log() const;
+  void tell_of_tick();
   Task<void> load_worker(Running& running);
   Task<void> reload();
   Task<void> drain();

@@ -1,11 +1,9 @@
 #include "sidecar/loop.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/experimental/as_tuple.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
-#include <exception>
 #include <random>
 
 namespace tenfold::sidecar {
@@ -13,6 +11,17 @@ namespace tenfold::sidecar {
 Task<void> sleep_for(std::chrono::steady_clock::duration duration) {
   asio::steady_timer timer(co_await asio::this_coro::executor, duration);
   co_await timer.async_wait(asio::use_awaitable);
+}
+
+void Bell::ring() {
+  rung_ = true;
+  timer_.cancel();
+}
+
+Task<void> Bell::wait(std::chrono::steady_clock::duration most) {
+  timer_.expires_after(most);
+  if (!rung_) co_await timer_.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
+  rung_ = false;
 }
 
 std::chrono::milliseconds jittered(std::chrono::milliseconds time) {

@@ -2,10 +2,15 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <exception>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +26,50 @@ using Task = asio::awaitable<T>;
 
 // Waits on the loop of the awaiting coroutine.
 Task<void> sleep_for(std::chrono::steady_clock::duration duration);
+
+// Wakes the one who waits for news. What is rung before he waits counts, too.
+class Bell {
+ public:
+  explicit Bell(asio::io_context& io) : timer_(io) {}
+
+  void ring();
+  Task<void> wait(std::chrono::steady_clock::duration most);
+
+ private:
+  asio::steady_timer timer_;
+  bool rung_ = false;
+};
+
+// A task that runs beside the one that wants its result. Whoever is not interested any more just drops it.
+template <class T>
+class Future {
+ public:
+  Future(asio::io_context& io, Task<T> task) : state_(std::make_shared<State>(io)) {
+    asio::co_spawn(io, std::move(task), [state = state_](std::exception_ptr failure, T value) {
+      state->failure = std::move(failure);
+      state->value = std::move(value);
+      state->bell.ring();
+    });
+  }
+
+  // Once. Throws what the task threw.
+  Task<T> get() {
+    while (!state_->value) co_await state_->bell.wait(std::chrono::hours(1));
+    if (state_->failure) std::rethrow_exception(state_->failure);
+    co_return std::move(*state_->value);
+  }
+
+ private:
+  struct State {
+    explicit State(asio::io_context& io) : bell(io) {}
+
+    Bell bell;
+    std::exception_ptr failure;
+    std::optional<T> value;
+  };
+
+  std::shared_ptr<State> state_;
+};
 
 // A quarter more or less, so that what began together does not stay together.
 std::chrono::milliseconds jittered(std::chrono::milliseconds time);

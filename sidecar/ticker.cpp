@@ -32,7 +32,7 @@ void Ticker::start() {
 Task<void> Ticker::tick_for_ever() {
   int64_t newest = 0;
   while (!draining_) {
-    co_await sleep_for(jittered(every_));
+    co_await sleep_for(every_);
     co_await database_.wait_until_up();
     const Reply reply = co_await database_.try_ask(tick_);
     if (reply.failure) {

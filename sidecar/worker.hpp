@@ -47,8 +47,10 @@ class RunningWorker {
   virtual std::vector<HttpSource> http_sources() { return {}; }
   virtual std::vector<JobSource> job_sources() { return {}; }
   virtual std::vector<EventSource> event_sources() { return {}; }
-  // Reads the log of events by itself: the daemon ticks for it, as it does for event sources.
+  // Reads the log of events by itself: the daemon ticks for it, as it does for event sources, and tells of
+  // each new tick.
   virtual bool reads_log() { return false; }
+  virtual void on_tick() {}
   // For work that no source brings: at SIGTERM, begin no more; and whether something is still under way.
   virtual void drain() {}
   virtual bool is_busy() const { return false; }

@@ -248,6 +248,27 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (p).incarnation = (t).incarnation THEN (p).snapshot ELSE '1:1:'::pg_snapshot END;
 COMMENT ON FUNCTION tenfold._seen_before IS 'what a position has seen of a tick''s incarnation: nothing of the next one';
 
+-- Ahead of its position nothing of the log is emptied: there, a tick is as good.
+CREATE OR REPLACE FUNCTION tenfold._from(c tenfold.consumer, from_tick bigint) RETURNS tenfold.consumer_position
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  p tenfold.consumer_position := tenfold._position(c.consumer_id);
+  t tenfold.tick;
+BEGIN
+  IF p.tick_id < from_tick THEN
+    t := tenfold._tick_after(p, from_tick);
+    p.tick_id := t.tick_id;
+    p.event_seq := t.event_seq;
+    p.incarnation := t.incarnation;
+    p.snapshot := t.snapshot;
+    RETURN p;
+  END IF;
+  RETURN tenfold._at(c, from_tick);
+END
+$$;
+COMMENT ON FUNCTION tenfold._from IS 'the position that a consumer has at this tick, or will have; raises TF051 where it is beyond, 22023 where there is no such tick';
+
 -- The position is looked at again at the end: had somebody moved it, the events might be gone by now.
 CREATE OR REPLACE FUNCTION tenfold.batch_events(
   consumer text, from_tick bigint, to_tick bigint,
@@ -261,7 +282,7 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
   c tenfold.consumer := tenfold._consumer(consumer);
-  p tenfold.consumer_position := tenfold._at(c, from_tick);
+  p tenfold.consumer_position := tenfold._from(c, from_tick);
   t tenfold.tick := tenfold._tick_after(p, to_tick);
   seen pg_snapshot := tenfold._seen_before(p, t);
 BEGIN
@@ -274,12 +295,13 @@ BEGIN
     RETURN QUERY SELECT e.event_id, n.name, e.key, e.payload, e.headers, e.published_at
       FROM tenfold._batch(t.incarnation, seen, t.snapshot, c.topic_ids) e JOIN tenfold.topic n ON n.topic_id = e.topic_id ORDER BY e.event_id;
   END IF;
-  PERFORM tenfold._at(c, from_tick);
+  PERFORM tenfold._from(c, from_tick);
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.batch_events FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.batch_events IS
-  'the events of a batch, in the order of their ids. Those behind a failed event of their key are set aside, for next_retries(). Errors: TF052 unknown consumer, TF051 it is not at from_tick, 22023 to_tick';
+  'the events of a batch, in the order of their ids. Those behind a failed event of their key are set aside, for next_retries(). from_tick may be ahead of the consumer''s position, for who reads on before a batch is finished: what fails in that batch would not be behind it yet. '
+  'Errors: TF052 unknown consumer, TF051 it is beyond from_tick, 22023 no such ticks';
 
 CREATE OR REPLACE FUNCTION tenfold.finish_batch(consumer text, epoch bigint, from_tick bigint, to_tick bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER  -- as next_batch

@@ -38,17 +38,26 @@ $$;
 REVOKE EXECUTE ON FUNCTION tenfold.relay_state FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.relay_state IS 'what a relay holds Kafka''s marker against when it starts. fingerprint: of the tick that the marker names, empty where this database has none';
 
-CREATE OR REPLACE FUNCTION tenfold.next_relay_batch(consumer text, epoch bigint, max_events int DEFAULT 10000, OUT from_tick bigint, OUT to_tick bigint, OUT fingerprint text)
+-- While Kafka takes one batch, the relay reads the next: from_tick is where that one will end.
+CREATE OR REPLACE FUNCTION tenfold.next_relay_batch(consumer text, epoch bigint, from_tick bigint, max_events int DEFAULT 10000, OUT to_tick bigint, OUT fingerprint text)
 RETURNS SETOF record
 LANGUAGE plpgsql SECURITY DEFINER  -- as relay_state
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  c tenfold.consumer := tenfold._consumer(consumer);
 BEGIN
-  RETURN QUERY SELECT b.from_tick, b.to_tick, coalesce(tenfold._tick_fingerprint(b.to_tick), '') FROM tenfold.next_batch(consumer, epoch, max_events) b;
+  PERFORM tenfold._refuse_old_snapshot(), tenfold._refuse_fenced(c, epoch);
+  to_tick := (tenfold._next_tick(tenfold._from(c, from_tick), max_events)).tick_id;
+  IF to_tick IS NOT NULL THEN
+    fingerprint := coalesce(tenfold._tick_fingerprint(to_tick), '');
+    RETURN NEXT;
+  END IF;
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.next_relay_batch FROM PUBLIC;
-COMMENT ON FUNCTION tenfold.next_relay_batch IS 'tenfold.next_batch() with the content of the batch''s last tick, for the marker in Kafka. Errors: as next_batch';
+COMMENT ON FUNCTION tenfold.next_relay_batch IS
+  'the tick that ends the batch after from_tick, with its content for the marker in Kafka; no row: nothing new. Errors: TF052 unknown consumer, TF050 it was given on, TF051 it is beyond from_tick, 25001 not READ COMMITTED';
 
 -- The row is made once: then there is nothing to write, and nothing that would grow.
 CREATE OR REPLACE FUNCTION tenfold.finish_relay_batch(consumer text, epoch bigint, from_tick bigint, to_tick bigint) RETURNS void

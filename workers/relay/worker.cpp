@@ -37,7 +37,8 @@ std::vector<SettingRow> settings() {
        {"beginning", "end"}},
       {"relay.batch", Kind::number, "10000", "events of one Kafka transaction, unless one tick has more", 1,
        1'000'000},
-      {"relay.poll", Kind::duration, "5ms", "between two looks for a new tick", 1, 60'000},
+      {"relay.poll", Kind::duration, "20ms", "between two looks for ticks that another daemon made", 1,
+       60'000},
       {"relay.create_topics", Kind::flag, "on",
        "make topics that Kafka lacks, with the partitions of tenfold.topic"},
       {"relay.transaction_timeout", Kind::duration, "60s", "of Kafka: a restart of the broker takes less",
@@ -79,10 +80,9 @@ struct Statements {
             "SELECT identity, position, newest, has_relayed, fingerprint, trust, retry, retry_pending "
             "FROM tenfold.relay_state($1, $2)")),
         note(database.statement("SELECT tenfold.note_relay($1, $2, $3)")),
-        next(database.statement(
-            "SELECT from_tick, to_tick, fingerprint FROM tenfold.next_relay_batch($1, $2, $3)")),
-        events(database.statement("SELECT event_id, topic, key, payload, headers, (extract(epoch FROM "
-                                  "published_at) * 1000)::bigint "
+        next(database.statement("SELECT to_tick, fingerprint FROM tenfold.next_relay_batch($1, $2, $3, $4)")),
+        events(database.statement("SELECT event_id, topic, key, payload, headers, "
+                                  "(date_part('epoch', published_at) * 1000)::bigint "
                                   "FROM tenfold.batch_events($1, $2, $3)")),
         finish(database.statement("SELECT tenfold.finish_relay_batch($1, $2, $3, $4)")),
         fail(database.statement("SELECT tenfold.fail_event($1, $2, $3, $4, false)")),
@@ -101,13 +101,21 @@ class Relay : public sidecar::RunningWorker {
 
   Task<void> load() override;
   bool reads_log() override { return true; }
+  void on_tick() override { bell_.ring(); }
   void drain() override {
     draining_ = true;
     thread_.hurry();
+    bell_.ring();
   }
   bool is_busy() const override { return running_; }
 
  private:
+  // Events on their way to Kafka, and the marker that goes with them.
+  struct Batch {
+    std::shared_ptr<const Rows> events;
+    Marker marker;
+  };
+
   Task<void> run();
   Task<void> lead();
   Task<void> beat();
@@ -120,7 +128,9 @@ class Relay : public sidecar::RunningWorker {
   Task<void> finish_pending(const Rows& state);
   Task<bool> relay_batch();
   Task<bool> relay_retries();
-  Task<void> send(std::shared_ptr<const Rows> events, Marker marker);
+  Task<std::optional<Batch>> read_batch(int64_t from_tick);
+  sidecar::Future<Sent> begin_to_send(const Batch& batch);
+  Task<void> note_sent(const Batch& batch, Clock::time_point begun_at, const Sent& sent);
   Task<void> bury(Refused refused);
   Task<void> add_new_topics(const Rows& events);
   Task<void> write(Marker marker);
@@ -136,8 +146,10 @@ class Relay : public sidecar::RunningWorker {
   const std::chrono::milliseconds lease_;
   sidecar::Trouble trouble_;
   sidecar::KafkaThread thread_;
+  sidecar::Bell bell_;
   std::shared_ptr<Session> session_;
-  Marker marker_;  // what Kafka has
+  Marker marker_;               // what Kafka has
+  std::optional<Batch> ahead_;  // read while Kafka took the one before
   Clock::time_point marked_at_{}, retries_at_{}, careful_until_{};
   int64_t epoch_ = 0;  // of the lease; 0: we have none
   Clock::time_point lease_ends_{};
@@ -155,6 +167,7 @@ Relay::Relay(const Services& services)
       topics_(topics_literal(services.settings.text("relay.topics"))),
       lease_(services.settings.duration("events.lease")),
       trouble_(services.log, services.settings.duration("relay.retry_most")),
+      bell_(services.loop.io()),
       events_(services.metrics.counter("tenfold_relay_events_total", "events that Kafka has")),
       transactions_(services.metrics.counter("tenfold_relay_transactions_total",
                                              "transactions of Kafka that were committed")),
@@ -231,7 +244,7 @@ Task<void> Relay::lead() {
     bool has_worked = co_await relay_batch();
     if (Clock::now() >= retries_at_) has_worked |= co_await relay_retries();
     if (Clock::now() - marked_at_ > refresh_every) co_await write(marker_);
-    if (!has_worked) co_await sidecar::sleep_for(services_.settings.duration("relay.poll"));
+    if (!has_worked) co_await bell_.wait(services_.settings.duration("relay.poll"));
   }
 }
 
@@ -285,6 +298,7 @@ Task<void> Relay::open() {
 Task<void> Relay::close() {
   auto end = [spent = std::move(session_)]() mutable { spent.reset(); };
   session_.reset();
+  ahead_.reset();
   co_await thread_.run(std::move(end));
 }
 
@@ -340,25 +354,40 @@ Task<void> Relay::refuse(const Refusal& refusal) {
   }
 }
 
-// One batch of the log is one transaction of Kafka.
+// The session's thread may outlive this coroutine: it shares what it reads.
+sidecar::Future<Sent> Relay::begin_to_send(const Batch& batch) {
+  auto work = [session = session_, batch] { return session->send(*batch.events, batch.marker); };
+  return {services_.loop.io(), thread_.run(std::move(work))};
+}
+
+// One batch of the log is one transaction of Kafka. Meanwhile the next one is read.
 Task<bool> Relay::relay_batch() {
-  const Rows batch =
-      co_await database_.ask(statements_.next, consumer_, epoch(), services_.settings.text("relay.batch"));
-  if (batch.size() == 0) co_return false;
-  const std::string from(batch.text(0, 0)), to(batch.text(0, 1));
-  Rows rows = co_await database_.ask(statements_.events, consumer_, from, to);
-  const Marker marker{number<int64_t>(to), marker_.database, std::string(batch.text(0, 2)), marker_.retry};
-  co_await send(std::make_shared<const Rows>(std::move(rows)), marker);
+  if (!ahead_) ahead_ = co_await read_batch(marker_.tick);
+  if (!ahead_) co_return false;
+  const Batch batch = *std::exchange(ahead_, std::nullopt);
+  const std::string from = std::to_string(marker_.tick), to = std::to_string(batch.marker.tick);
+  co_await add_new_topics(*batch.events);
+  const auto begun_at = Clock::now();
+  auto sending = begin_to_send(batch);
+  ahead_ = co_await read_batch(batch.marker.tick);
+  const Sent sent = co_await sending.get();
+  co_await note_sent(batch, begun_at, sent);
   co_await database_.ask(statements_.finish, consumer_, epoch(), from, to);
   co_return true;
 }
 
-// The session's thread may outlive this coroutine: it shares what it reads.
-Task<void> Relay::send(std::shared_ptr<const Rows> events, Marker marker) {
-  co_await add_new_topics(*events);
-  const auto begun_at = Clock::now();
-  auto work = [session = session_, events, marker] { return session->send(*events, marker); };
-  const Sent sent = co_await thread_.run(std::move(work));
+Task<std::optional<Relay::Batch>> Relay::read_batch(int64_t from_tick) {
+  const std::string from = std::to_string(from_tick);
+  const Rows next = co_await database_.ask(statements_.next, consumer_, epoch(), from,
+                                           services_.settings.text("relay.batch"));
+  if (next.size() == 0) co_return std::nullopt;
+  const std::string to(next.text(0, 0));
+  Rows rows = co_await database_.ask(statements_.events, consumer_, from, to);
+  co_return Batch{std::make_shared<const Rows>(std::move(rows)),
+                  {number<int64_t>(to), marker_.database, std::string(next.text(0, 1)), marker_.retry}};
+}
+
+Task<void> Relay::note_sent(const Batch& batch, Clock::time_point begun_at, const Sent& sent) {
   if (!sent.refused.empty() && !sent.is_sure) {
     careful_until_ = Clock::now() + careful_time;
     throw std::runtime_error(
@@ -366,9 +395,9 @@ Task<void> Relay::send(std::shared_ptr<const Rows> events, Marker marker) {
         "the 1000000 of kafka.options batch.size?)");
   }
   if (!sent.refused.empty()) co_await bury(sent.refused);
-  marker_ = marker;
+  marker_ = batch.marker;
   marked_at_ = Clock::now();
-  events_.Increment(events->size());
+  events_.Increment(batch.events->size());
   transactions_.Increment();
   seconds_.Observe(std::chrono::duration<double>(marked_at_ - begun_at).count());
 }
@@ -414,9 +443,13 @@ Task<bool> Relay::relay_retries() {
     retries_at_ = Clock::now() + look_for_retries_every;
     co_return false;
   }
-  Marker next = marker_;
-  next.retry = number<int64_t>(rows.text(0, 6));
-  co_await send(std::make_shared<const Rows>(std::move(rows)), next);
+  Batch batch{std::make_shared<const Rows>(std::move(rows)), marker_};
+  batch.marker.retry = number<int64_t>(batch.events->text(0, 6));
+  co_await add_new_topics(*batch.events);
+  const auto begun_at = Clock::now();
+  auto sending = begin_to_send(batch);
+  const Sent sent = co_await sending.get();
+  co_await note_sent(batch, begun_at, sent);
   co_await database_.ask(statements_.finish_retries, consumer_, epoch());
   co_return true;
 }

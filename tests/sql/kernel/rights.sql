@@ -113,7 +113,6 @@ INSERT INTO deed VALUES
   ('tenfold.bury_kafka_message', $$tenfold.bury_kafka_message('s', 't', 0, 1, NULL, NULL, '{}', 'x')$$, 'worker'),
   ('tenfold.redrive_kafka', $$tenfold.redrive_kafka('s')$$, 'operator'),
   ('tenfold.relay_state', $$tenfold.relay_state('rights')$$, 'worker'),
-  ('tenfold.next_relay_batch', $$tenfold.next_relay_batch('rights', 0)$$, 'worker'),
   ('tenfold.begin_relay_retries', $$tenfold.begin_relay_retries('rights', 0, 0)$$, 'worker'),
   ('tenfold.note_relay', $$tenfold.note_relay('rights')$$, 'worker'),
   ('tenfold.create_roles', $$tenfold.create_roles()$$, 'nobody');
@@ -131,6 +130,7 @@ INSERT INTO deed VALUES
   ('tenfold.fail_job', $$SELECT tenfold.fail_job(-1, 0, 'x')$$, 'worker', 'TF021'),
   ('tenfold.postpone_job', $$SELECT tenfold.postpone_job(-1, 0, '0', 'x')$$, 'worker', 'TF021'),
   ('tenfold.batch_events', $$SELECT tenfold.batch_events('rights', -1, 1)$$, 'worker', 'TF051'),
+  ('tenfold.next_relay_batch', $$SELECT tenfold.next_relay_batch('rights', 0, -1)$$, 'worker', 'TF051'),
   ('tenfold.finish_batch', $$SELECT tenfold.finish_batch('rights', -1, 1, 2)$$, 'worker', 'TF050'),
   ('tenfold.fail_event', $$SELECT tenfold.fail_event('rights', 0, -1, 'x')$$, 'worker', 'TF056'),
   ('tenfold.apply_kafka_batch', $$SELECT tenfold.apply_kafka_batch('s', 't', 0, 1, 1, 2)$$, 'worker', 'TF062'),

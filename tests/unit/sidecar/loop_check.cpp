@@ -41,6 +41,39 @@ ProcessCall shell(std::string script) {
   return {{"sh", "-c", std::move(script)}};
 }
 
+TEST(future, gives_what_the_task_gave_before_or_after_somebody_asks) {
+  Loop loop(quiet);
+  const auto slow = [](int value, std::chrono::milliseconds time) -> Task<int> {
+    co_await sleep_for(time);
+    co_return value;
+  };
+  const int sum = wait_for<int>(loop, [&]() -> Task<int> {
+    Future<int> early(loop.io(), slow(1, 0ms)), late(loop.io(), slow(2, 20ms));
+    co_await sleep_for(5ms);
+    const int first = co_await early.get(), second = co_await late.get();
+    co_return first + second;
+  });
+  EXPECT_EQ(sum, 3);
+}
+
+TEST(future, throws_what_the_task_threw) {
+  Loop loop(quiet);
+  const auto fail = []() -> Task<int> {
+    co_await sleep_for(1ms);
+    throw std::runtime_error("no");
+  };
+  const std::string said = wait_for<std::string>(loop, [&]() -> Task<std::string> {
+    Future<int> dropped(loop.io(), fail()), asked(loop.io(), fail());
+    try {
+      co_await asked.get();
+    } catch (const std::runtime_error& failure) {
+      co_return failure.what();
+    }
+    co_return "nothing";
+  });
+  EXPECT_EQ(said, "no");
+}
+
 TEST(process, output_errors_and_exit_code) {
   const ProcessResult result = run(shell("echo out; echo err >&2; exit 3"));
   EXPECT_EQ(result.exit_code, 3);
