@@ -210,7 +210,7 @@ def test_a_lost_marker_is_refused_until_an_operator_says_whom_to_believe(db, kaf
     daemon = start('relay')
     problem, hint = wait_until(lambda: refusal(db, topic), 'it refuses')
     assert 'lost the marker' in problem and 'adopt_kafka_marker' in hint
-    wait_until(lambda: 'tenfold_relay_refuses 1' in daemon.admin('/metrics')[1], 'a metric tells')
+    daemon.wait_for_metric('tenfold_relay_refuses', 1)
     assert len(kafka.read(topic)) == 10
     adopt(db, topic, 'database')
     wait_for(kafka, topic, 20)

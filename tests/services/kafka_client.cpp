@@ -2,18 +2,21 @@
 //
 //   kafka_client create ADDRESS TOPIC PARTITIONS [NAME=VALUE]…
 //   kafka_client configure ADDRESS TOPIC NAME=VALUE
-//   kafka_client forget ADDRESS GROUP           its offsets
-//   kafka_client read ADDRESS TOPIC             what a read_committed reader sees, from the beginning to the
-//   end kafka_client send ADDRESS TOPIC             the lines of standard input, idempotently; fails unless
-//   all arrived kafka_client follow ADDRESS TOPIC COUNT     reads on until so many have come; prints the rate
-//   and, of messages whose payload
-//                                               has "at" (seconds), the quantiles of their age
-//   kafka_client produce ADDRESS TOPIC COUNT BYTES BATCH    sends, a flush after each batch; prints the rate
-//   kafka_client naive ADDRESS TOPIC DSN CONSUMER BATCH      what a relay is without transactions: it sends a
-//   batch, then marks it
-//                                               as done, for ever
-//   kafka_client apply ADDRESS TOPIC COUNT DSN STATEMENT    one transaction and one Kafka commit a message;
-//   prints the rate
+//   kafka_client forget ADDRESS GROUP
+//       its offsets
+//   kafka_client read ADDRESS TOPIC
+//       what a read_committed reader sees, from the beginning to the end
+//   kafka_client send ADDRESS TOPIC
+//       the lines of standard input, idempotently; fails unless all arrived
+//   kafka_client follow ADDRESS TOPIC COUNT
+//       reads on until so many have come; prints the rate, and the median and 99th percentile of the age of
+//       messages whose payload has "at" (seconds)
+//   kafka_client produce ADDRESS TOPIC COUNT BYTES BATCH
+//       sends, a flush after each batch; prints the rate
+//   kafka_client naive ADDRESS TOPIC DSN CONSUMER BATCH
+//       a relay without transactions: sends a batch, then marks it as done, for ever
+//   kafka_client apply ADDRESS TOPIC COUNT DSN STATEMENT
+//       one transaction and one Kafka commit a message; prints the rate
 //
 // A line of read: partition, offset, key, payload, then name=value of each header; a line of send: key,
 // payload, headers. All in hexadecimal, - for none, with a space between.
@@ -201,16 +204,15 @@ double seconds_since(Clock::time_point start) {
 
 double age_of(const rd_kafka_message_t* message) {
   const std::string text(static_cast<const char*>(message->payload), message->len);
-  const size_t place = text.find("\"at\": ");
+  const size_t place = text.find("\"at\":");
   if (place == std::string::npos) return -1;
   const auto now = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-  return now - std::strtod(text.c_str() + place + 6, nullptr);
+  return now - std::strtod(text.c_str() + place + 5, nullptr);
 }
 
 // From the end: what comes from now on. Says "ready" first.
 void follow(const char* address, const char* topic, long count) {
-  rd_kafka_t* consumer = reader(address, topic, RD_KAFKA_OFFSET_END,
-                                {{"fetch.wait.max.ms", "10"}, {"enable.partition.eof", "true"}});
+  rd_kafka_t* consumer = reader(address, topic, RD_KAFKA_OFFSET_END, {{"enable.partition.eof", "true"}});
   rd_kafka_queue_t* queue = rd_kafka_queue_get_consumer(consumer);
   std::vector<rd_kafka_message_t*> messages(10000);
   std::vector<double> ages;
