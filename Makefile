@@ -1,6 +1,7 @@
 # One entry for everything. Each recipe delegates; what it calls can be called by hand.
 
 PG_CONFIG ?= $(shell dev/cluster bindir)/pg_config
+with_kafka = $(filter 1,$(KAFKA))
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build daemon install demo demo-stop check check-unit check-http check-kafka check-trixie fuzz faults lint clean
@@ -21,14 +22,15 @@ daemon: ## builds the daemon `tenfold`: build/sidecar/sidecar/tenfold
 install: build ## … and installs it into the Postgres of this machine
 	@dev/install $(PG_CONFIG)
 
-demo: ## from nothing to a running cluster with a million hotels, searches, jobs and events
-	@dev/deps build demo
+demo: ## from nothing to a running cluster with a million hotels, searches, jobs and events; KAFKA=1: events through a broker
+	@dev/deps build demo $(if $(with_kafka),kafka)
 	@$(MAKE) --no-print-directory install daemon
-	@dev/demo
+	@dev/demo $(if $(with_kafka),--kafka)
 
 demo-stop: ## stops it; the data stays, `make demo` starts it again
 	@dev/nginx stop .run/demo
 	@dev/daemon stop .run/demo
+	@dev/kafka stop .run/demo-kafka
 	@dev/cluster stop .run/demo
 
 check: ## every test; the last line is `N passed, N failed`

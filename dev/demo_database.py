@@ -29,9 +29,21 @@ class Database:
         command = [HERE / 'daemon', 'tool', self.cluster, *words]
         return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
 
+    def check(self, sql, wanted, what):
+        if (found := self.ask(sql)) != wanted:
+            sys.exit(f'not so: {what} (found {found}, not {wanted})')
+
     def wait_for(self, sql, wanted, what):
         end = time.monotonic() + LONGEST
         while (found := self.ask(sql)) != wanted:
             if time.monotonic() > end:
                 sys.exit(f'not within {LONGEST} s: {what} (found {found})')
             time.sleep(0.05)
+
+
+def run(scenario):
+    """Calls it with the database that the command line names, and what else that says. Ends with 1 where a command fails."""
+    try:
+        scenario(Database(sys.argv[1]), *sys.argv[2:])
+    except subprocess.CalledProcessError as failure:
+        sys.exit(str(failure))

@@ -13,8 +13,9 @@ constexpr auto status_lesson = R"(
   tenfold status --database.dsn='dbname=app'
   tenfold status --json | jq '.consumers[] | select(.behind_seconds > 60)'
 
-Queues: tenfold.queue_stats; consumers: tenfold.outbox_lag; breakers: tenfold.breaker_status. The columns are explained by
-their comments: \d+ in psql.
+Queues: tenfold.queue_stats; consumers: tenfold.outbox_lag; breakers: tenfold.breaker_status; relays to Kafka:
+tenfold.relay_status; what is read from it: tenfold.kafka_sink_status. The columns are explained by their comments: \d+ in
+psql.
 )";
 
 constexpr auto redrive_lesson = R"(
@@ -22,7 +23,8 @@ constexpr auto redrive_lesson = R"(
   tenfold redrive billing --ids=17,21    these
   tenfold redrive http_call              every dead job of queue http_call
 
-They get all their attempts anew, at once. Which are dead, and why: tenfold.event_failure and tenfold.job_dead.
+They get all their attempts anew, at once. Which are dead, and why: tenfold.event_failure and tenfold.job_dead. Messages
+of Kafka (tenfold.kafka_dead) are handed over again in psql: SELECT * FROM tenfold.redrive_kafka('SOURCE').
 )";
 
 constexpr std::string_view not_preloaded = "TF008";
@@ -43,6 +45,10 @@ const View consumers{"consumers",
 const View breakers{"breakers",
                     "tenfold.breaker_status",
                     {"provider", "state", "since", "retry_after", "openings", "calls", "failures", "slow"}};
+const View relays{"relays", "tenfold.relay_status", {"consumer", "first_at", "trust", "problem"}};
+const View sinks{"sinks",
+                 "tenfold.kafka_sink_status",
+                 {"source", "topic", "partition", "owner", "next_offset", "moved_at", "dead"}};
 const View topics{
     "topics",
     "(SELECT name, partitions, max_bytes, schema IS NOT NULL AS has_schema FROM tenfold.topic) t",
@@ -51,7 +57,7 @@ const View topics{
 std::string table_of(SqlSession& database, const View& view) {
   std::string list;
   for (const std::string& column : view.columns) list += (list.empty() ? "" : ", ") + column;
-  const Rows found = database.ask("SELECT " + list + " FROM " + view.source + " ORDER BY 1");
+  const Rows found = database.ask("SELECT " + list + " FROM " + view.source + " ORDER BY 1, 2, 3");
   std::vector<std::vector<std::string>> rows;
   for (int row = 0; row < found.size(); row++) {
     rows.emplace_back();
@@ -77,13 +83,12 @@ std::string told(SqlSession& database, const View& view, bool as_json) {
 }
 
 void show_status(SqlSession& database, bool as_json) {
-  const std::string queue_text = told(database, queues, as_json),
-                    consumer_text = told(database, consumers, as_json),
-                    breaker_text = told(database, breakers, as_json);
-  if (as_json)
-    fmt::print("{{{}, {}, {}}}\n", queue_text, consumer_text, breaker_text);
-  else
-    fmt::print("{}\n{}\n{}", queue_text, consumer_text, breaker_text);
+  std::string text;
+  for (const View* view : {&queues, &consumers, &breakers, &relays, &sinks}) {
+    if (!text.empty()) text += as_json ? ", " : "\n";
+    text += told(database, *view, as_json);
+  }
+  fmt::print("{}", as_json ? "{" + text + "}\n" : text);
 }
 
 bool exists(SqlSession& database, const std::string& table, const std::string& name) {
@@ -146,7 +151,8 @@ void list_topics(SqlSession& database) {
 }
 
 void add_database_commands(CLI::App& app, DatabaseCommands& commands) {
-  auto* status = commands.add(app, "status", "shows how queues, consumers and breakers stand", status_lesson);
+  auto* status = commands.add(app, "status", "shows how queues, consumers, breakers, relays and sinks stand",
+                              status_lesson);
   auto as_json = std::make_shared<bool>(false);
   status->add_flag("--json", *as_json, "one object, for programs");
   status->callback([status, as_json, &commands] {

@@ -145,10 +145,11 @@ DECLARE
 BEGIN
   DELETE FROM tenfold.consumer c WHERE c.consumer_id = id;
   DELETE FROM tenfold.event_retry r WHERE r.consumer_id = id;
+  DELETE FROM tenfold.kafka_relay r WHERE r.consumer = drop_consumer.name;
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.drop_consumer FROM PUBLIC;
-COMMENT ON FUNCTION tenfold.drop_consumer IS 'forgets a consumer, its position and its failed events. Errors: TF052 unknown consumer';
+COMMENT ON FUNCTION tenfold.drop_consumer IS 'forgets a consumer, its position and its failed events, and of a relay that Kafka must have a marker. Errors: TF052 unknown consumer';
 
 -- Two index scans: what began after the older snapshot, and what was under way then. Inlined where it is used.
 CREATE OR REPLACE FUNCTION tenfold._batch(wanted_incarnation int, seen pg_snapshot, visible pg_snapshot, topic_ids int[]) RETURNS SETOF tenfold.event

@@ -364,13 +364,24 @@ def test_redrive(db, operator, daemon):
     assert printed(operator, 'redrive', 'http_call') == '0 redriven\n'
 
 
-def test_status_and_list(db, operator):
+@pytest.fixture
+def kafka_rows(db):
+    db.execute("INSERT INTO tenfold.kafka_relay (consumer, problem) VALUES ('kafka:main', 'two stories')")
+    db.execute("INSERT INTO tenfold.kafka_sink VALUES ('main', 'orders', 'app.take', 'end')")
+    yield
+    db.execute('DELETE FROM tenfold.kafka_relay')
+    db.execute('DELETE FROM tenfold.kafka_sink')
+
+
+def test_status_and_list(db, operator, kafka_rows):
     publish(db, 'k')
     found = json.loads(printed(operator, 'status', '--json'))
     assert {one['consumer']: one['behind_events'] for one in found['consumers']}['notes'] == 1
     assert 'http_call' in {one['queue'] for one in found['queues']} and isinstance(found['breakers'], list)
+    assert [(one['consumer'], one['problem']) for one in found['relays']] == [('kafka:main', 'two stories')]
+    assert [(one['source'], one['topic']) for one in found['sinks']] == [('main', 'orders')]
     text = printed(operator, 'status')
-    assert 'behind_seconds' in text and 'notes' in text and 'http_call' in text
+    assert 'behind_seconds' in text and 'notes' in text and 'http_call' in text and 'two stories' in text
     assert 'notes' in printed(operator, 'list', 'consumers') and 'orders' in printed(operator, 'list', 'topics')
     assert 'worker subscriber' in subprocess.run([DAEMON, 'list'], capture_output=True, text=True).stdout
 

@@ -88,5 +88,7 @@ SELECT tenfold.note_relay('kafka:r');
 SELECT is((SELECT (problem, trust)::text FROM tenfold.relay_status), '(,)', '… once');
 SELECT is((SELECT fingerprint FROM tenfold.relay_state('kafka:r', 1)) <> '', true, 'a tick has a fingerprint');
 SELECT is((SELECT fingerprint FROM tenfold.relay_state('kafka:r', 1000000)), '', '… one that there is not has none');
+SELECT tenfold.drop_consumer('kafka:r');
+SELECT is_empty('SELECT FROM tenfold.relay_status', 'a relay that is dropped is forgotten: Kafka need not have its marker');
 SELECT * FROM finish();
 ROLLBACK;
