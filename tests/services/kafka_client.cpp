@@ -250,7 +250,7 @@ void produce(const char* address, const char* topic, long count, size_t bytes, l
   const std::string payload = "{\"n\": \"" + std::string(bytes - 9, 'x') + "\"}";
   const std::vector<std::pair<std::string, std::string>> headers{{"event_id", "1234567"},
                                                                  {"tick", "1234567"}};
-  send_one(producer, topic, &payload, nullptr, {});  // connects
+  send_one(producer, topic, nullptr, &payload, headers);  // connects
   flush(producer);
   const auto start = Clock::now();
   for (long i = 0; i < count; i++) {
