@@ -38,31 +38,39 @@ $$;
 REVOKE EXECUTE ON FUNCTION tenfold.relay_state FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.relay_state IS 'what a relay holds Kafka''s marker against when it starts. fingerprint: of the tick that the marker names, empty where this database has none';
 
+-- Two statements: the batch may end at a tick that is younger than the first one's snapshot.
 CREATE OR REPLACE FUNCTION tenfold.next_relay_batch(consumer text, epoch bigint, max_events int DEFAULT 10000, OUT from_tick bigint, OUT to_tick bigint, OUT fingerprint text)
 RETURNS SETOF record
 LANGUAGE plpgsql SECURITY DEFINER  -- as relay_state
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  RETURN QUERY SELECT b.from_tick, b.to_tick, coalesce(tenfold._tick_fingerprint(b.to_tick), '') FROM tenfold.next_batch(consumer, epoch, max_events) b;
+  SELECT b.from_tick, b.to_tick INTO from_tick, to_tick FROM tenfold.next_batch(consumer, epoch, max_events) b;
+  IF FOUND THEN
+    fingerprint := tenfold._tick_fingerprint(to_tick);
+    RETURN NEXT;
+  END IF;
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.next_relay_batch FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.next_relay_batch IS 'tenfold.next_batch() with the content of the batch''s last tick, for the marker in Kafka. Errors: as next_batch';
 
 -- The row is made once: then there is nothing to write, and nothing that would grow.
-CREATE OR REPLACE FUNCTION tenfold.finish_relay_batch(consumer text, epoch bigint, from_tick bigint, to_tick bigint) RETURNS void
+CREATE OR REPLACE FUNCTION tenfold.finish_relay_batch(consumer text, epoch bigint, from_tick bigint, to_tick bigint, fingerprint text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER  -- as relay_state
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   PERFORM tenfold.finish_batch(consumer, epoch, from_tick, to_tick);
+  IF tenfold._tick_fingerprint(to_tick) IS DISTINCT FROM fingerprint THEN
+    RAISE EXCEPTION 'tick % is not the one that Kafka got', to_tick USING ERRCODE = 'TF051', HINT = 'Another server has taken over: roll back, and ask relay_state().';
+  END IF;
   INSERT INTO tenfold.kafka_relay AS r (consumer, first_at) VALUES (consumer, clock_timestamp())
     ON CONFLICT ON CONSTRAINT kafka_relay_pkey DO UPDATE SET first_at = excluded.first_at WHERE r.first_at IS NULL;
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.finish_relay_batch FROM PUBLIC;
-COMMENT ON FUNCTION tenfold.finish_relay_batch IS 'tenfold.finish_batch() of what Kafka has. Errors: as finish_batch';
+COMMENT ON FUNCTION tenfold.finish_relay_batch IS 'tenfold.finish_batch() of what Kafka has. Errors: as finish_batch; TF051 also where to_tick has another fingerprint by now';
 
 CREATE OR REPLACE FUNCTION tenfold.begin_relay_retries(consumer text, epoch bigint, after bigint, max_events int DEFAULT 1000, OUT event_id bigint, OUT topic text, OUT key text,
   OUT payload jsonb, OUT headers jsonb, OUT published_ms bigint, OUT retry bigint)
@@ -108,13 +116,13 @@ $$;
 REVOKE EXECUTE ON FUNCTION tenfold.finish_relay_retries FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.finish_relay_retries IS 'ends what begin_relay_retries() noted: Kafka has it. Errors: as finish_retries';
 
-CREATE OR REPLACE FUNCTION tenfold.note_relay(consumer text, problem text DEFAULT NULL, hint text DEFAULT NULL) RETURNS void
+CREATE OR REPLACE FUNCTION tenfold.note_relay(consumer text, problem text DEFAULT NULL, hint text DEFAULT NULL, retry bigint DEFAULT 0) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER  -- as relay_state
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF problem IS NULL THEN
-    UPDATE tenfold.kafka_relay r SET problem = NULL, hint = NULL, problem_at = NULL, trust = NULL
+    UPDATE tenfold.kafka_relay r SET problem = NULL, hint = NULL, problem_at = NULL, trust = NULL, retry = greatest(r.retry, note_relay.retry)
       WHERE r.consumer = note_relay.consumer AND (r.problem IS NOT NULL OR r.trust IS NOT NULL);
   ELSE
     INSERT INTO tenfold.kafka_relay AS r (consumer, problem, hint, problem_at) VALUES (consumer, problem, hint, clock_timestamp())
@@ -123,7 +131,7 @@ BEGIN
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.note_relay FROM PUBLIC;
-COMMENT ON FUNCTION tenfold.note_relay IS 'says why a relay refuses to go on; without a problem, that it goes on: what an operator said has been heard';
+COMMENT ON FUNCTION tenfold.note_relay IS 'says why a relay refuses to go on; without a problem, that it goes on: what an operator said has been heard. retry: the number that Kafka''s marker has, which the database knows from then on';
 
 CREATE OR REPLACE FUNCTION tenfold.adopt_kafka_marker(consumer text, trust text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER  -- operators write no table
@@ -142,4 +150,5 @@ $$;
 REVOKE EXECUTE ON FUNCTION tenfold.adopt_kafka_marker FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.adopt_kafka_marker IS
   'lets a relay go on that refuses to, because Kafka and the database do not tell one story. database: after the last tick that the database knows to be in Kafka, so what Kafka got since then it gets again, and nothing is lost. '
-  'kafka: after Kafka''s marker, if this database has the same tick; nothing is sent twice. Good for one start. Errors: TF060 it refuses nothing, 22023 trust';
+  'kafka: after Kafka''s marker, if this database has the same tick; no tick is sent twice, and a redriven event only where this database does not know it to be sent. Good for one start. '
+  'Of what only Kafka has, this database may give the ids to other events: tell readers of Kafka that pass over an event_id they know. Errors: TF060 it refuses nothing, 22023 trust';

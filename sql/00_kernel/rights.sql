@@ -62,8 +62,8 @@ GRANT SELECT ON tenfold.event, tenfold.tick, tenfold.event_state, tenfold.consum
 
 -- Kafka: workers move offsets and markers; which function gets a topic's messages is the owner's to say, since it runs as the owner.
 GRANT EXECUTE ON FUNCTION
-  tenfold.relay_state(text, bigint), tenfold.next_relay_batch(text, bigint, int), tenfold.finish_relay_batch(text, bigint, bigint, bigint),
-  tenfold.begin_relay_retries(text, bigint, bigint, int), tenfold.finish_relay_retries(text, bigint), tenfold.note_relay(text, text, text),
+  tenfold.relay_state(text, bigint), tenfold.next_relay_batch(text, bigint, int), tenfold.finish_relay_batch(text, bigint, bigint, bigint, text),
+  tenfold.begin_relay_retries(text, bigint, bigint, int), tenfold.finish_relay_retries(text, bigint), tenfold.note_relay(text, text, text, bigint),
   tenfold.claim_kafka_partitions(text, text, text[], int[], interval), tenfold.release_kafka_partitions(text, text),
   tenfold.apply_kafka_batch(text, text, int, bigint, bigint, bigint, bigint[], text[], text[], text[]),
   tenfold.bury_kafka_message(text, text, int, bigint, bytea, bytea, jsonb, text)

@@ -22,6 +22,10 @@ constexpr auto careful_time = 1min;
 constexpr auto refresh_every = 24h;  // brokers forget offsets that nobody commits: after 7 days by default
 constexpr std::chrono::milliseconds look_for_retries_every = 1s, look_at_refusal_every = 1s;
 
+// Connections come back by themselves: to a standby that took over, too.
+constexpr const char* another_server =
+    "the database is not where this relay left it: another server has taken over";
+
 std::vector<SettingRow> settings() {
   using Kind = sidecar::SettingKind;
   return {
@@ -78,13 +82,13 @@ struct Statements {
         state(database.statement(
             "SELECT identity, position, newest, has_relayed, fingerprint, trust, retry, retry_pending "
             "FROM tenfold.relay_state($1, $2)")),
-        note(database.statement("SELECT tenfold.note_relay($1, $2, $3)")),
+        note(database.statement("SELECT tenfold.note_relay($1, $2, $3, $4)")),
         next(database.statement(
             "SELECT from_tick, to_tick, fingerprint FROM tenfold.next_relay_batch($1, $2, $3)")),
         events(database.statement("SELECT event_id, topic, key, payload, headers, (extract(epoch FROM "
                                   "published_at) * 1000)::bigint "
                                   "FROM tenfold.batch_events($1, $2, $3)")),
-        finish(database.statement("SELECT tenfold.finish_relay_batch($1, $2, $3, $4)")),
+        finish(database.statement("SELECT tenfold.finish_relay_batch($1, $2, $3, $4, $5)")),
         fail(database.statement("SELECT tenfold.fail_event($1, $2, $3, $4, false)")),
         retries(database.statement("SELECT event_id, topic, key, payload, headers, published_ms, retry "
                                    "FROM tenfold.begin_relay_retries($1, $2, $3)")),
@@ -303,7 +307,8 @@ Task<void> Relay::decide_where() {
       co_await database_.ask(statements_.state, consumer_, std::to_string(marker ? marker->tick : 0));
   const DatabaseState known{std::string(state.text(0, 0)),     number<int64_t>(state.text(0, 1)),
                             number<int64_t>(state.text(0, 2)), state.text(0, 3) == "t",
-                            std::string(state.text(0, 4)),     trust_of(state.text(0, 5))};
+                            std::string(state.text(0, 4)),     trust_of(state.text(0, 5)),
+                            number<int64_t>(state.text(0, 6))};
   const Decision decision = decide(marker, known);
   if (decision.kind == Decision::Kind::refuse) throw Refusal(decision);
   if (!decision.reason.empty())
@@ -316,6 +321,7 @@ Task<void> Relay::decide_where() {
   refuses_ = false;
   std::vector<Query> note{WorkerDatabase::query(statements_.note, consumer_)};
   note.front().arguments.resize(3);  // NULL: no problem
+  note.front().arguments.emplace_back(std::to_string(marker_.retry));
   co_await database_.run(std::move(note));
   co_await finish_pending(state);
 }
@@ -324,7 +330,8 @@ Task<void> Relay::decide_where() {
 Task<void> Relay::finish_pending(const Rows& state) {
   const std::string position(state.text(0, 1));
   if (marker_.tick > number<int64_t>(position))
-    co_await database_.ask(statements_.finish, consumer_, epoch(), position, std::to_string(marker_.tick));
+    co_await database_.ask(statements_.finish, consumer_, epoch(), position, std::to_string(marker_.tick),
+                           marker_.fingerprint);
   if (state.text(0, 7) == "t" && marker_.retry >= number<int64_t>(state.text(0, 6)))
     co_await database_.ask(statements_.finish_retries, consumer_, epoch());
 }
@@ -333,7 +340,8 @@ Task<void> Relay::refuse(const Refusal& refusal) {
   services_.log.error("the relay refuses to go on",
                       {{"consumer", consumer_}, {"reason", refusal.what()}, {"hint", refusal.hint}});
   try {
-    co_await database_.ask(statements_.note, consumer_, std::string(refusal.what()), refusal.hint);
+    co_await database_.ask(statements_.note, consumer_, std::string(refusal.what()), refusal.hint,
+                           std::string("0"));
     refuses_ = true;
   } catch (const sidecar::PgRefusal&) {
     // it is found again
@@ -346,10 +354,11 @@ Task<bool> Relay::relay_batch() {
       co_await database_.ask(statements_.next, consumer_, epoch(), services_.settings.text("relay.batch"));
   if (batch.size() == 0) co_return false;
   const std::string from(batch.text(0, 0)), to(batch.text(0, 1));
+  if (number<int64_t>(from) != marker_.tick) throw std::runtime_error(another_server);
   Rows rows = co_await database_.ask(statements_.events, consumer_, from, to);
   const Marker marker{number<int64_t>(to), marker_.database, std::string(batch.text(0, 2)), marker_.retry};
   co_await send(std::make_shared<const Rows>(std::move(rows)), marker);
-  co_await database_.ask(statements_.finish, consumer_, epoch(), from, to);
+  co_await database_.ask(statements_.finish, consumer_, epoch(), from, to, marker.fingerprint);
   co_return true;
 }
 

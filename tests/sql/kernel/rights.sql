@@ -135,7 +135,7 @@ INSERT INTO deed VALUES
   ('tenfold.fail_event', $$SELECT tenfold.fail_event('rights', 0, -1, 'x')$$, 'worker', 'TF056'),
   ('tenfold.apply_kafka_batch', $$SELECT tenfold.apply_kafka_batch('s', 't', 0, 1, 1, 2)$$, 'worker', 'TF062'),
   ('tenfold.set_kafka_offset', $$SELECT tenfold.set_kafka_offset('s', 't', 0, 1)$$, 'operator', 'TF061'),
-  ('tenfold.finish_relay_batch', $$SELECT tenfold.finish_relay_batch('rights', -1, 1, 2)$$, 'worker', 'TF050'),
+  ('tenfold.finish_relay_batch', $$SELECT tenfold.finish_relay_batch('rights', -1, 1, 2, '')$$, 'worker', 'TF050'),
   ('tenfold.finish_relay_retries', $$SELECT tenfold.finish_relay_retries('rights', -1)$$, 'worker', 'TF050'),
   ('tenfold.adopt_kafka_marker', $$SELECT tenfold.adopt_kafka_marker('rights', 'kafka')$$, 'operator', 'TF060'),
   ('hotel.load_staging', $$CALL hotel.load_staging()$$, 'operator', 'ok'),
