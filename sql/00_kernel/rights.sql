@@ -41,7 +41,7 @@ GRANT SELECT ON tenfold.queue, tenfold.queue_stats, tenfold.job_status TO tenfol
 GRANT SELECT ON tenfold.job, tenfold.job_parked, tenfold.job_running, tenfold.job_done, tenfold.job_dead, tenfold.job_key, tenfold.job_mark,
   tenfold.recurring_job, tenfold.recurring_run TO tenfold_operator;
 GRANT SELECT ON tenfold.job_entry, tenfold.audit_result, tenfold.metric, tenfold.declared_metric TO tenfold_operator;
-GRANT EXECUTE ON FUNCTION tenfold.audit(interval), tenfold.write_off_jobs(bigint[]), tenfold._collect_metrics() TO tenfold_operator;
+GRANT EXECUTE ON FUNCTION tenfold.audit(interval), tenfold.write_off_jobs(bigint[]), tenfold.audit_events(), tenfold._collect_metrics() TO tenfold_operator;
 
 -- Events: who works publishes and consumes; who operates sees, makes topics and consumers, and mends.
 GRANT EXECUTE ON FUNCTION

@@ -87,6 +87,7 @@ INSERT INTO deed VALUES
   ('tenfold.check_jobs', $$tenfold.check_jobs()$$, 'owner'),
   ('tenfold.purge_jobs', $$tenfold.purge_jobs()$$, 'owner'),
   ('tenfold.audit', $$tenfold.audit('1 hour')$$, 'operator'),
+  ('tenfold.audit_events', $$tenfold.audit_events()$$, 'operator'),
   ('tenfold.run_audit', $$tenfold.run_audit()$$, 'owner'),
   ('tenfold.write_off_jobs', $$tenfold.write_off_jobs('{1}')$$, 'operator'),
   ('tenfold.set_recurring_job', $$tenfold.set_recurring_job('r', 'rights', '1 hour')$$, 'operator'),
