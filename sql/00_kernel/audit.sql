@@ -45,6 +45,7 @@ DECLARE
   at timestamptz := clock_timestamp();
   failed bigint;
   queues text;
+  consumers text;
 BEGIN
   INSERT INTO tenfold.audit_result
     SELECT a.queue, at, a.due, a.sent, a.done, a.cancelled, a.waiting, a.parked, a.running, a.dead, a.difference, a.lost_ids, a.ok FROM tenfold.audit() a;
@@ -53,10 +54,14 @@ BEGIN
   IF failed > 0 THEN
     RAISE WARNING 'jobs are lost, or there twice, in %', queues USING HINT = 'SELECT * FROM tenfold.audit() WHERE NOT ok;';
   END IF;
+  SELECT failed + count(*), string_agg(e.consumer, ', ') INTO failed, consumers FROM tenfold.audit_events() e WHERE NOT e.ok;
+  IF consumers IS NOT NULL THEN
+    RAISE WARNING 'events are lost, or will be, for %', consumers USING HINT = 'SELECT * FROM tenfold.audit_events() WHERE NOT ok;';
+  END IF;
   RETURN failed;
 END
 $$;
-COMMENT ON FUNCTION tenfold.run_audit IS 'keeps what tenfold.audit() says in tenfold.audit_result for 30 days, and warns in the server''s log; gives the number of queues that failed. pg_cron runs it each hour';
+COMMENT ON FUNCTION tenfold.run_audit IS 'keeps what tenfold.audit() says in tenfold.audit_result for 30 days, asks tenfold.audit_events(), and warns in the server''s log; gives the number of queues and consumers that failed. pg_cron runs it each hour';
 
 CREATE OR REPLACE FUNCTION tenfold.write_off_jobs(job_ids bigint[]) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER  -- operators write off, and write no table

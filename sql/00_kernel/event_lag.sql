@@ -62,6 +62,7 @@ BEGIN
     RETURN QUERY SELECT 'tenfold_consumer_failed_events', consumer || jsonb_build_object('state', s.state), s.events::double precision
       FROM (VALUES ('retry', l.retrying), ('parked', l.parked), ('dead', l.dead)) AS s(state, events);
   END LOOP;
+  RETURN QUERY SELECT 'tenfold_consumer_audit_failed', jsonb_build_object('consumer', a.consumer), (NOT a.ok)::int::double precision FROM tenfold.audit_events() a;
   RETURN QUERY SELECT s.* FROM tenfold._newest_tick() t CROSS JOIN LATERAL tenfold._samples(jsonb_build_object(
     'tenfold_event_ids_total', tenfold._event_seq(), 'tenfold_event_tick_age_seconds', CASE WHEN tenfold._event_seq() > t.event_seq THEN extract(epoch FROM clock_timestamp() - t.ticked_at) ELSE 0 END,
     'tenfold_event_slots_empty', (SELECT count(*) FILTER (WHERE tenfold._is_empty_slot(s)) FROM generate_series(0, tenfold._slots() - 1) s),

@@ -38,8 +38,9 @@ $$;
 REVOKE EXECUTE ON FUNCTION tenfold.relay_state FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.relay_state IS 'what a relay holds Kafka''s marker against when it starts. fingerprint: of the tick that the marker names, empty where this database has none';
 
--- While Kafka takes one batch, the relay reads the next: from_tick is where that one will end.
-CREATE OR REPLACE FUNCTION tenfold.next_relay_batch(consumer text, epoch bigint, from_tick bigint, max_events int DEFAULT 10000, OUT to_tick bigint, OUT fingerprint text)
+-- While Kafka takes one batch, the relay reads the next, from where that one will end. Each statement has its own snapshot: a tick
+-- may be younger than the first.
+CREATE OR REPLACE FUNCTION tenfold.next_relay_batch(consumer text, epoch bigint, "position" bigint, from_tick bigint, max_events int DEFAULT 10000, OUT to_tick bigint, OUT fingerprint text)
 RETURNS SETOF record
 LANGUAGE plpgsql SECURITY DEFINER  -- as relay_state
 SET search_path = pg_catalog, pg_temp
@@ -47,31 +48,34 @@ AS $$
 DECLARE
   c tenfold.consumer := tenfold._consumer(consumer);
 BEGIN
-  PERFORM tenfold._refuse_old_snapshot(), tenfold._refuse_fenced(c, epoch);
+  PERFORM tenfold._refuse_old_snapshot(), tenfold._refuse_fenced(c, epoch), tenfold._at(c, "position");
   to_tick := (tenfold._next_tick(tenfold._from(c, from_tick), max_events)).tick_id;
   IF to_tick IS NOT NULL THEN
-    fingerprint := coalesce(tenfold._tick_fingerprint(to_tick), '');
+    fingerprint := tenfold._tick_fingerprint(to_tick);
     RETURN NEXT;
   END IF;
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.next_relay_batch FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.next_relay_batch IS
-  'the tick that ends the batch after from_tick, with its content for the marker in Kafka; no row: nothing new. Errors: TF052 unknown consumer, TF050 it was given on, TF051 it is beyond from_tick, 25001 not READ COMMITTED';
+  'the tick that ends the batch after from_tick, with its content for the marker in Kafka; no row: nothing new. Errors: TF052 unknown consumer, TF050 it was given on, TF051 it is not at position, or beyond from_tick, 25001 not READ COMMITTED';
 
 -- The row is made once: then there is nothing to write, and nothing that would grow.
-CREATE OR REPLACE FUNCTION tenfold.finish_relay_batch(consumer text, epoch bigint, from_tick bigint, to_tick bigint) RETURNS void
+CREATE OR REPLACE FUNCTION tenfold.finish_relay_batch(consumer text, epoch bigint, from_tick bigint, to_tick bigint, fingerprint text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER  -- as relay_state
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   PERFORM tenfold.finish_batch(consumer, epoch, from_tick, to_tick);
+  IF tenfold._tick_fingerprint(to_tick) IS DISTINCT FROM fingerprint THEN
+    RAISE EXCEPTION 'tick % is not the one that Kafka got', to_tick USING ERRCODE = 'TF051', HINT = 'Another server has taken over: roll back, and ask relay_state().';
+  END IF;
   INSERT INTO tenfold.kafka_relay AS r (consumer, first_at) VALUES (consumer, clock_timestamp())
     ON CONFLICT ON CONSTRAINT kafka_relay_pkey DO UPDATE SET first_at = excluded.first_at WHERE r.first_at IS NULL;
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.finish_relay_batch FROM PUBLIC;
-COMMENT ON FUNCTION tenfold.finish_relay_batch IS 'tenfold.finish_batch() of what Kafka has. Errors: as finish_batch';
+COMMENT ON FUNCTION tenfold.finish_relay_batch IS 'tenfold.finish_batch() of what Kafka has. Errors: as finish_batch; TF051 also where to_tick has another fingerprint by now';
 
 CREATE OR REPLACE FUNCTION tenfold.begin_relay_retries(consumer text, epoch bigint, after bigint, max_events int DEFAULT 1000, OUT event_id bigint, OUT topic text, OUT key text,
   OUT payload jsonb, OUT headers jsonb, OUT published_ms bigint, OUT retry bigint)
@@ -117,13 +121,13 @@ $$;
 REVOKE EXECUTE ON FUNCTION tenfold.finish_relay_retries FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.finish_relay_retries IS 'ends what begin_relay_retries() noted: Kafka has it. Errors: as finish_retries';
 
-CREATE OR REPLACE FUNCTION tenfold.note_relay(consumer text, problem text DEFAULT NULL, hint text DEFAULT NULL) RETURNS void
+CREATE OR REPLACE FUNCTION tenfold.note_relay(consumer text, problem text DEFAULT NULL, hint text DEFAULT NULL, retry bigint DEFAULT 0) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER  -- as relay_state
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF problem IS NULL THEN
-    UPDATE tenfold.kafka_relay r SET problem = NULL, hint = NULL, problem_at = NULL, trust = NULL
+    UPDATE tenfold.kafka_relay r SET problem = NULL, hint = NULL, problem_at = NULL, trust = NULL, retry = greatest(r.retry, note_relay.retry)
       WHERE r.consumer = note_relay.consumer AND (r.problem IS NOT NULL OR r.trust IS NOT NULL);
   ELSE
     INSERT INTO tenfold.kafka_relay AS r (consumer, problem, hint, problem_at) VALUES (consumer, problem, hint, clock_timestamp())
@@ -132,7 +136,7 @@ BEGIN
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.note_relay FROM PUBLIC;
-COMMENT ON FUNCTION tenfold.note_relay IS 'says why a relay refuses to go on; without a problem, that it goes on: what an operator said has been heard';
+COMMENT ON FUNCTION tenfold.note_relay IS 'says why a relay refuses to go on; without a problem, that it goes on: what an operator said has been heard. retry: the number that Kafka''s marker has, which the database knows from then on';
 
 CREATE OR REPLACE FUNCTION tenfold.adopt_kafka_marker(consumer text, trust text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER  -- operators write no table
@@ -151,4 +155,5 @@ $$;
 REVOKE EXECUTE ON FUNCTION tenfold.adopt_kafka_marker FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.adopt_kafka_marker IS
   'lets a relay go on that refuses to, because Kafka and the database do not tell one story. database: after the last tick that the database knows to be in Kafka, so what Kafka got since then it gets again, and nothing is lost. '
-  'kafka: after Kafka''s marker, if this database has the same tick; nothing is sent twice. Good for one start. Errors: TF060 it refuses nothing, 22023 trust';
+  'kafka: after Kafka''s marker, if this database has the same tick; no tick is sent twice, and a redriven event only where this database does not know it to be sent. Good for one start. '
+  'Of what only Kafka has, this database may give the ids to other events: tell readers of Kafka that pass over an event_id they know. Errors: TF060 it refuses nothing, 22023 trust';

@@ -226,6 +226,7 @@ FROM (VALUES
   ('event', 'consumer_behind_seconds', 'age of the oldest of these'),
   ('event', 'consumer_partitions_kept', 'partitions of the log that are kept for a consumer'),
   ('event', 'consumer_failed_events', 'events that a consumer could not handle, by state: retry, parked behind one of their key, dead'),
+  ('event', 'consumer_audit_failed', '1: the log has lost what a consumer has not read, or it stands in another log; tenfold.audit_events() says what'),
   ('event', 'event_ids_total', 'event ids given out, those that were rolled back included'),
   ('event', 'event_tick_age_seconds', 'since the newest tick, while events wait for the next one'),
   ('event', 'event_slots_empty', 'empty partitions of the log; with none left, the current one grows'),

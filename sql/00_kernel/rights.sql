@@ -41,7 +41,7 @@ GRANT SELECT ON tenfold.queue, tenfold.queue_stats, tenfold.job_status TO tenfol
 GRANT SELECT ON tenfold.job, tenfold.job_parked, tenfold.job_running, tenfold.job_done, tenfold.job_dead, tenfold.job_key, tenfold.job_mark,
   tenfold.recurring_job, tenfold.recurring_run TO tenfold_operator;
 GRANT SELECT ON tenfold.job_entry, tenfold.audit_result, tenfold.metric, tenfold.declared_metric TO tenfold_operator;
-GRANT EXECUTE ON FUNCTION tenfold.audit(interval), tenfold.write_off_jobs(bigint[]), tenfold._collect_metrics() TO tenfold_operator;
+GRANT EXECUTE ON FUNCTION tenfold.audit(interval), tenfold.write_off_jobs(bigint[]), tenfold.audit_events(), tenfold._collect_metrics() TO tenfold_operator;
 
 -- Events: who works publishes and consumes; who operates sees, makes topics and consumers, and mends.
 GRANT EXECUTE ON FUNCTION
@@ -62,8 +62,8 @@ GRANT SELECT ON tenfold.event, tenfold.tick, tenfold.event_state, tenfold.consum
 
 -- Kafka: workers move offsets and markers; which function gets a topic's messages is the owner's to say, since it runs as the owner.
 GRANT EXECUTE ON FUNCTION
-  tenfold.relay_state(text, bigint), tenfold.next_relay_batch(text, bigint, bigint, int), tenfold.finish_relay_batch(text, bigint, bigint, bigint),
-  tenfold.begin_relay_retries(text, bigint, bigint, int), tenfold.finish_relay_retries(text, bigint), tenfold.note_relay(text, text, text),
+  tenfold.relay_state(text, bigint), tenfold.next_relay_batch(text, bigint, bigint, bigint, int), tenfold.finish_relay_batch(text, bigint, bigint, bigint, text),
+  tenfold.begin_relay_retries(text, bigint, bigint, int), tenfold.finish_relay_retries(text, bigint), tenfold.note_relay(text, text, text, bigint),
   tenfold.claim_kafka_partitions(text, text, text[], int[], interval), tenfold.release_kafka_partitions(text, text),
   tenfold.apply_kafka_batch(text, text, int, bigint, bigint, bigint, bigint[], text[], text[], text[]),
   tenfold.bury_kafka_message(text, text, int, bigint, bytea, bytea, jsonb, text)

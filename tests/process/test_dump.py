@@ -1,9 +1,11 @@
 """Dump and restore keep everything; DROP EXTENSION takes no table; installing twice changes nothing."""
+import json
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
+from process import events_across
 from process.conftest import connect, new_cluster, state_of
 
 from services.cluster import ROOT
@@ -120,14 +122,49 @@ def can_make_trixie():
 
 @pytest.mark.skipif(not can_make_trixie(), reason='needs root on Debian 12, for a chroot of Debian 13')
 def test_a_dump_from_15_restores_into_17(filled):
+    """Whose xids are far behind: what was not consumed comes once, in order, and then what is published there."""
     inside = Path(subprocess.check_output([ROOT / 'dev' / 'trixie', 'path'], text=True).strip()) / 'tenfold'
     place = inside / '.run' / 'dump-from-15'
     place.mkdir(parents=True, exist_ok=True)
+    with connect(filled) as db, connect(filled, autocommit=False) as other:
+        relayed = events_across.fill(db, other)
+        hotels = db.execute('SELECT count(*), sum(hotel_id) FROM hotel.hotel').fetchone()
+        lag = db.execute(events_across.LAG).fetchall()
+        xid = db.execute('SELECT pg_current_xact_id()::text::bigint').fetchone()[0]
+    (place / 'relayed.json').write_text(json.dumps(relayed))
     (place / 'dump.sql').write_text(run(filled, 'pg_dump'))
     (place / 'roles.sql').write_text(run(filled, 'pg_dumpall', '--globals-only'))
-    with connect(filled) as db:
-        wanted = db.execute('SELECT count(*), sum(hotel_id) FROM hotel.hotel').fetchone()
     made = subprocess.run([ROOT / 'dev' / 'trixie', 'run', '--', 'tests/process/restore_dump', '.run/dump-from-15'],
                           capture_output=True, text=True)
     assert made.returncode == 0, made.stdout + made.stderr
-    assert made.stdout.splitlines()[-1] == f'{wanted[0]}|{wanted[1]}|500'
+    found = json.loads(made.stdout.splitlines()[-1])
+    assert found['hotels'] == [*hotels, 500]
+    assert found['events']['xid'] < xid - 100_000
+    assert found['events']['lag'] == [list(row) for row in lag]
+    check_events(found['events'], relayed)
+
+
+def check_events(found, relayed):
+    new = range(17, 26)
+    expected = {'plain': [*range(10, 17), *new], 'untouched': [*range(1, 17), *new],
+                'kafka:shop': [*range(13, 17), *new],  # from the tick on that Kafka has
+                'strict': [1, 2, 4, 5, 7, 8, *range(10, 17), *new]}
+    for consumer, numbers in expected.items():
+        handled = found['handled'][consumer]
+        assert sorted(handled) == numbers, consumer
+        for key in 'abc':
+            own = [n for n in handled if events_across.key_of(n) == key]
+            assert own == sorted(own), consumer
+    assert [row[1:] for row in found['lag after']] == [[0, 0, 0, 0]] * 4
+    assert 'turned to slot' in found['turns'][0] and 'emptied slot' in found['turns'][1]
+    assert found['incarnations'] == [2]
+    assert found['log'] == [[consumer, None] for consumer in sorted(expected)]
+    assert ['mail', 3, 3, True] in found['audit']
+    check_relay_state(*found['relay'], relayed)
+
+
+def check_relay_state(identity, position, newest, has_relayed, fingerprint, trust, retry, retry_pending, relayed):
+    """What the worker `relay` holds Kafka's marker against: it knows the tick, and that this is another database."""
+    assert (position, has_relayed, fingerprint) == (relayed[0], True, relayed[2])
+    assert newest >= relayed[1]
+    assert (trust, retry, retry_pending) == ('', 0, False)

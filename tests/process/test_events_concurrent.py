@@ -135,6 +135,13 @@ def rotate_for_a_while(cluster, done):
             db.execute("SELECT count(*) FROM tenfold.outbox_lag")
 
 
+def audit_for_a_while(cluster, done):
+    """Nobody is accused, whatever is moved and emptied meanwhile."""
+    with connect(cluster) as db:
+        while not done.wait(0.01):
+            assert db.execute('SELECT consumer, problem FROM tenfold.audit_events() WHERE NOT ok').fetchall() == []
+
+
 class Runner:
     """Threads whose failure is the test's."""
 
@@ -178,6 +185,7 @@ def test_every_event_is_handled_once_in_the_order_of_its_key(cluster, seed):
         for number in range(2 * CONSUMERS):
             consumers.start(consume_for_a_while, cluster, seed * 100 + number, f'c{seed}{number % CONSUMERS}', done)
         consumers.start(rotate_for_a_while, cluster, done)
+        consumers.start(audit_for_a_while, cluster, done)
         try:
             publishers.join()
             events = db.execute(PUBLISHED).fetchone()[0]

@@ -13,7 +13,7 @@ constexpr const char* adopt_database =
     "knows "
     "to be in Kafka: what Kafka got since then, it gets again";
 constexpr const char* adopt_kafka =
-    "SELECT tenfold.adopt_kafka_marker(consumer, 'kafka') goes on after the marker: nothing is sent twice";
+    "SELECT tenfold.adopt_kafka_marker(consumer, 'kafka') goes on after the marker: no tick is sent twice";
 
 std::string tick_text(int64_t tick) {
   return "tick " + std::to_string(tick);
@@ -30,10 +30,11 @@ Decision refuse(std::string reason, bool kafka_may_be_right) {
           kafka_may_be_right ? std::string(adopt_kafka) + ". " + adopt_database : adopt_database};
 }
 
-// The database holds the very tick that the marker names: both tell one story up to there.
+// The database holds the very tick that the marker names: both tell one story up to there. The position's own
+// may be gone from the log by now, and an operator's word has no content.
 bool agree(const Marker& marker, const DatabaseState& database) {
-  return marker.tick == database.position ||
-         (marker.tick <= database.newest && marker.fingerprint == database.fingerprint);
+  if (marker.fingerprint.empty() || database.fingerprint.empty()) return marker.tick == database.position;
+  return marker.tick <= database.newest && marker.fingerprint == database.fingerprint;
 }
 
 Decision without_marker(const DatabaseState& database) {
@@ -70,6 +71,11 @@ Decision of_this(const Marker& marker, const DatabaseState& database) {
             " than the one that Kafka got: it was restored, or failed over to a standby that had not got "
             "everything",
         false);
+  if (marker.retry > database.retry)
+    return refuse(
+        "Kafka has redriven events of which this database does not know that: it failed over to a standby "
+        "that had not got everything, and will send them again",
+        true);
   return {Kind::go, marker};
 }
 

@@ -39,6 +39,7 @@ struct DatabaseState {
   bool has_relayed = false;
   std::string fingerprint;  // of the tick that the marker names; empty: the database has no such tick
   Trust trust = Trust::nobody;
+  int64_t retry = 0;  // the last batch of retries that it knows of; noted before Kafka gets it
 };
 
 struct Decision {

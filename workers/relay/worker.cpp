@@ -79,12 +79,13 @@ struct Statements {
         state(database.statement(
             "SELECT identity, position, newest, has_relayed, fingerprint, trust, retry, retry_pending "
             "FROM tenfold.relay_state($1, $2)")),
-        note(database.statement("SELECT tenfold.note_relay($1, $2, $3)")),
-        next(database.statement("SELECT to_tick, fingerprint FROM tenfold.next_relay_batch($1, $2, $3, $4)")),
+        note(database.statement("SELECT tenfold.note_relay($1, $2, $3, $4)")),
+        next(database.statement(
+            "SELECT to_tick, fingerprint FROM tenfold.next_relay_batch($1, $2, $3, $4, $5)")),
         events(database.statement("SELECT event_id, topic, key, payload, headers, "
                                   "(date_part('epoch', published_at) * 1000)::bigint "
                                   "FROM tenfold.batch_events($1, $2, $3)")),
-        finish(database.statement("SELECT tenfold.finish_relay_batch($1, $2, $3, $4)")),
+        finish(database.statement("SELECT tenfold.finish_relay_batch($1, $2, $3, $4, $5)")),
         fail(database.statement("SELECT tenfold.fail_event($1, $2, $3, $4, false)")),
         retries(database.statement("SELECT event_id, topic, key, payload, headers, published_ms, retry "
                                    "FROM tenfold.begin_relay_retries($1, $2, $3)")),
@@ -128,7 +129,7 @@ class Relay : public sidecar::RunningWorker {
   Task<void> finish_pending(const Rows& state);
   Task<bool> relay_batch();
   Task<bool> relay_retries();
-  Task<std::optional<Batch>> read_batch(int64_t from_tick);
+  Task<std::optional<Batch>> read_batch(int64_t position, int64_t from_tick);
   sidecar::Future<Sent> begin_to_send(const Batch& batch);
   Task<void> note_sent(const Batch& batch, Clock::time_point begun_at, const Sent& sent);
   Task<void> bury(Refused refused);
@@ -317,7 +318,8 @@ Task<void> Relay::decide_where() {
       co_await database_.ask(statements_.state, consumer_, std::to_string(marker ? marker->tick : 0));
   const DatabaseState known{std::string(state.text(0, 0)),     number<int64_t>(state.text(0, 1)),
                             number<int64_t>(state.text(0, 2)), state.text(0, 3) == "t",
-                            std::string(state.text(0, 4)),     trust_of(state.text(0, 5))};
+                            std::string(state.text(0, 4)),     trust_of(state.text(0, 5)),
+                            number<int64_t>(state.text(0, 6))};
   const Decision decision = decide(marker, known);
   if (decision.kind == Decision::Kind::refuse) throw Refusal(decision);
   if (!decision.reason.empty())
@@ -330,6 +332,7 @@ Task<void> Relay::decide_where() {
   refuses_ = false;
   std::vector<Query> note{WorkerDatabase::query(statements_.note, consumer_)};
   note.front().arguments.resize(3);  // NULL: no problem
+  note.front().arguments.emplace_back(std::to_string(marker_.retry));
   co_await database_.run(std::move(note));
   co_await finish_pending(state);
 }
@@ -338,7 +341,8 @@ Task<void> Relay::decide_where() {
 Task<void> Relay::finish_pending(const Rows& state) {
   const std::string position(state.text(0, 1));
   if (marker_.tick > number<int64_t>(position))
-    co_await database_.ask(statements_.finish, consumer_, epoch(), position, std::to_string(marker_.tick));
+    co_await database_.ask(statements_.finish, consumer_, epoch(), position, std::to_string(marker_.tick),
+                           marker_.fingerprint);
   if (state.text(0, 7) == "t" && marker_.retry >= number<int64_t>(state.text(0, 6)))
     co_await database_.ask(statements_.finish_retries, consumer_, epoch());
 }
@@ -347,7 +351,8 @@ Task<void> Relay::refuse(const Refusal& refusal) {
   services_.log.error("the relay refuses to go on",
                       {{"consumer", consumer_}, {"reason", refusal.what()}, {"hint", refusal.hint}});
   try {
-    co_await database_.ask(statements_.note, consumer_, std::string(refusal.what()), refusal.hint);
+    co_await database_.ask(statements_.note, consumer_, std::string(refusal.what()), refusal.hint,
+                           std::string("0"));
     refuses_ = true;
   } catch (const sidecar::PgRefusal&) {
     // it is found again
@@ -362,24 +367,25 @@ sidecar::Future<Sent> Relay::begin_to_send(const Batch& batch) {
 
 // One batch of the log is one transaction of Kafka. Meanwhile the next one is read.
 Task<bool> Relay::relay_batch() {
-  if (!ahead_) ahead_ = co_await read_batch(marker_.tick);
+  if (!ahead_) ahead_ = co_await read_batch(marker_.tick, marker_.tick);
   if (!ahead_) co_return false;
   const Batch batch = *std::exchange(ahead_, std::nullopt);
   const std::string from = std::to_string(marker_.tick), to = std::to_string(batch.marker.tick);
   co_await add_new_topics(*batch.events);
   const auto begun_at = Clock::now();
   auto sending = begin_to_send(batch);
-  ahead_ = co_await read_batch(batch.marker.tick);
+  ahead_ = co_await read_batch(marker_.tick, batch.marker.tick);
   const Sent sent = co_await sending.get();
   co_await note_sent(batch, begun_at, sent);
-  co_await database_.ask(statements_.finish, consumer_, epoch(), from, to);
+  co_await database_.ask(statements_.finish, consumer_, epoch(), from, to, marker_.fingerprint);
   co_return true;
 }
 
-Task<std::optional<Relay::Batch>> Relay::read_batch(int64_t from_tick) {
+// A server that took over may have another position: then it raises.
+Task<std::optional<Relay::Batch>> Relay::read_batch(int64_t position, int64_t from_tick) {
   const std::string from = std::to_string(from_tick);
-  const Rows next = co_await database_.ask(statements_.next, consumer_, epoch(), from,
-                                           services_.settings.text("relay.batch"));
+  const Rows next = co_await database_.ask(statements_.next, consumer_, epoch(), std::to_string(position),
+                                           from, services_.settings.text("relay.batch"));
   if (next.size() == 0) co_return std::nullopt;
   const std::string to(next.text(0, 0));
   Rows rows = co_await database_.ask(statements_.events, consumer_, from, to);

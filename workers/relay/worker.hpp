@@ -18,9 +18,12 @@
 //
 // It refuses to go on where Kafka and the database tell two stories: the marker is gone, is another
 // database's, is behind the database, or names a tick that this database has not, or has otherwise (it was
-// put back, or failed over to a standby that lacked something). The log, tenfold_relay_refuses and
-// tenfold.relay_status say so; an operator ends it by tenfold.adopt_kafka_marker(). A standby that had
-// everything just goes on.
+// put back, or failed over to a standby that lacked something), or does not know a set of redriven events
+// that Kafka has. The log, tenfold_relay_refuses and tenfold.relay_status say so; an operator ends it by
+// tenfold.adopt_kafka_marker(). A standby that had everything just goes on.
+//
+// Connections come back by themselves, to whoever took over: so each batch must begin at the marker, and end
+// at the very tick that was sent, else a new session begins, which looks.
 #pragma once
 
 #include "sidecar/worker.hpp"

@@ -80,15 +80,16 @@ SELECT pg_temp.tick();
 SELECT tenfold.publish('ct', 'k', '6');
 SELECT pg_temp.tick();
 SELECT b.from_tick AS f FROM pg_temp.read('new') b \gset
-SELECT n.to_tick AS one, n.fingerprint <> '' AS has_content FROM tenfold.next_relay_batch('new', 0, :f, 1) n \gset
+SELECT n.to_tick AS one, n.fingerprint <> '' AS has_content FROM tenfold.next_relay_batch('new', 0, :f, :f, 1) n \gset
 SELECT ok(:'has_content', 'the end of a batch, with its content');
-SELECT n.to_tick AS two FROM tenfold.next_relay_batch('new', 0, :one, 1) n \gset
+SELECT n.to_tick AS two FROM tenfold.next_relay_batch('new', 0, :f, :one, 1) n \gset
 SELECT is((SELECT array_agg(payload::text) FROM tenfold.batch_events('new', :one, :two)), '{6}', 'the batch after it is read before it is finished');
-SELECT is_empty(format($$SELECT tenfold.next_relay_batch('new', 0, %s)$$, :two), 'nothing after the last');
-SELECT throws_ok(format($$SELECT tenfold.next_relay_batch('new', 0, %s)$$, :two + 1000), '22023', NULL, 'after a tick that is not there');
-SELECT throws_ok(format($$SELECT tenfold.next_relay_batch('new', 1, %s)$$, :one), 'TF050', NULL, 'in another epoch');
+SELECT is_empty(format($$SELECT tenfold.next_relay_batch('new', 0, %s, %s)$$, :f, :two), 'nothing after the last');
+SELECT throws_ok(format($$SELECT tenfold.next_relay_batch('new', 0, %s, %s)$$, :f, :two + 1000), '22023', NULL, 'after a tick that is not there');
+SELECT throws_ok(format($$SELECT tenfold.next_relay_batch('new', 1, %s, %s)$$, :f, :one), 'TF050', NULL, 'in another epoch');
 SELECT tenfold.finish_batch('new', 0, :f, :one);
-SELECT throws_ok(format($$SELECT tenfold.next_relay_batch('new', 0, %s)$$, :f), 'TF051', NULL, 'what is finished is not read once more');
+SELECT throws_ok(format($$SELECT tenfold.next_relay_batch('new', 0, %s, %s)$$, :f, :one), 'TF051', NULL, 'it is elsewhere by now');
+SELECT throws_ok(format($$SELECT tenfold.next_relay_batch('new', 0, %s, %s)$$, :one, :f), 'TF051', NULL, 'what is finished is not read once more');
 SELECT tenfold.finish_batch('new', 0, :one, :two);
 
 BEGIN ISOLATION LEVEL REPEATABLE READ;

@@ -88,6 +88,15 @@ SELECT tenfold.note_relay('kafka:r');
 SELECT is((SELECT (problem, trust)::text FROM tenfold.relay_status), '(,)', '… once');
 SELECT is((SELECT fingerprint FROM tenfold.relay_state('kafka:r', 1)) <> '', true, 'a tick has a fingerprint');
 SELECT is((SELECT fingerprint FROM tenfold.relay_state('kafka:r', 1000000)), '', '… one that there is not has none');
+CREATE FUNCTION pg_temp.finish(changed text) RETURNS text LANGUAGE sql AS $$
+  SELECT format('SELECT tenfold.finish_relay_batch(%L, 0, %s, %s, %L)', 'kafka:r', s.position, b.to_tick, b.fingerprint || changed)
+  FROM tenfold.relay_state('kafka:r') s, tenfold.next_relay_batch('kafka:r', 0, s.position, s.position) b $$;
+SELECT throws_ok(pg_temp.finish('x'), 'TF051', NULL, 'a batch whose tick is another by now is not finished');
+SELECT lives_ok(pg_temp.finish(''), 'one that Kafka has is');
+SELECT tenfold.note_relay('kafka:r', 'because', 'do this'), tenfold.note_relay('kafka:r', retry => 5);
+SELECT is(pg_temp.state(), row(true, ''::text, 5::bigint, false), 'adopted is what Kafka has: the number of its retries, too');
+SELECT tenfold.note_relay('kafka:r', 'because', 'do this'), tenfold.note_relay('kafka:r', retry => 4);
+SELECT is(pg_temp.state(), row(true, ''::text, 5::bigint, false), '… which never goes back');
 SELECT tenfold.drop_consumer('kafka:r');
 SELECT is_empty('SELECT FROM tenfold.relay_status', 'a relay that is dropped is forgotten: Kafka need not have its marker');
 SELECT * FROM finish();

@@ -15,6 +15,7 @@ DatabaseState usual() {
   database.newest = 20;
   database.has_relayed = true;
   database.fingerprint = "f";
+  database.retry = 3;
   return database;
 }
 
@@ -69,7 +70,9 @@ const Refused refused[] = {
     {"the database is ahead of Kafka", at(9), [](DatabaseState&) {}, false},
     {"the database was restored from before the marker", at(21), [](DatabaseState&) {}, false},
     {"it was, and has had new ticks since", at(12), [](DatabaseState& d) { d.fingerprint = "other"; }, false},
+    {"… and was relayed up to there", at(10), [](DatabaseState& d) { d.fingerprint = "other"; }, false},
     {"… of which that one is gone", at(12), [](DatabaseState& d) { d.fingerprint = ""; }, false},
+    {"it does not know which retries Kafka has", at(12), [](DatabaseState& d) { d.retry = 2; }, true},
     {"another database that does not know the tick", at(21), [](DatabaseState& d) { d.identity = "2.1"; },
      false},
     {"a copy that does", at(12), [](DatabaseState& d) { d.identity = "2.1"; }, true},
