@@ -34,7 +34,7 @@ demo-stop: ## stops it; the data stays, `make demo` starts it again
 	@dev/cluster stop .run/demo
 
 check: ## every test; the last line is `N passed, N failed`
-	@dev/deps unit build test
+	@dev/deps unit build test kafka
 	@tests/run
 
 check-unit: ## the unit tests only: seconds, no Postgres
@@ -45,7 +45,7 @@ check-http: ## the HTTP tests; with POSTGREST=/path also nginx before that Postg
 	@dev/deps unit build test
 	@POSTGREST=$(POSTGREST) tests/run extension http
 
-check-kafka: ## relay and sink against a real broker, also while it is killed; not yet part of check
+check-kafka: ## of these, relay and sink against a real broker, also while it is killed
 	@dev/deps unit build test kafka
 	@tests/run extension kafka kafka_faults
 
@@ -61,11 +61,11 @@ fuzz: ## every fuzzer for FUZZ_SECONDS (600), and requests to every route for as
 	@dev/deps unit build test
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} tests/run fuzz extension fuzz_http
 
-faults: ## kills what runs, seed by seed: FAULT_SEEDS (1-20), without what passed; asks the cache for CACHE_SECONDS (600)
+faults: ## kills what runs, seed by seed: FAULT_SEEDS (20, relay 300), without what passed; asks the cache for CACHE_SECONDS (600); takes the broker away for OUTAGE_SECONDS (300)
 	@dev/deps unit build test kafka
 	@$(MAKE) --no-print-directory install daemon
-	@tests/faults/run --seeds $${FAULT_SEEDS:-1-20}
-	@CACHE_SECONDS=$${CACHE_SECONDS:-600} tests/run cache
+	@tests/faults/run $${FAULT_SEEDS:+--seeds $$FAULT_SEEDS}
+	@CACHE_SECONDS=$${CACHE_SECONDS:-600} OUTAGE_SECONDS=$${OUTAGE_SECONDS:-300} tests/run cache outage
 
 lint: ## format, tidy, include wall, exported symbols, comments
 	@dev/deps unit build test

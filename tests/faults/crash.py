@@ -33,14 +33,12 @@ def play_all(name, play_seed, seeds, passed, failed, setup='', settings=None):
 
 def connect(cluster):
     """Waits while Postgres recovers, on a disk that may be busy."""
-    end = time.monotonic() + 60
-    while True:
-        try:
-            return psycopg.connect(cluster.known_dsn, autocommit=True)
-        except psycopg.OperationalError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.02)
+    return wait_until(lambda: connection(cluster), 'Postgres lets us in', 60)
+
+
+def connection(cluster):
+    with suppress(psycopg.OperationalError):
+        return psycopg.connect(cluster.known_dsn, autocommit=True)
 
 
 @contextmanager
@@ -81,6 +79,7 @@ def starts(cluster):
 
 
 def is_alive(pid):
+    """A zombie is, for pg_ctl too."""
     try:
         os.kill(pid, 0)
         return True
@@ -191,11 +190,11 @@ class Clients:
         wait_until(lambda: kill(chance.choice(self.clients).pid), 'one has a connection')
 
 
-def kill(pid):
+def kill(pid, number=signal.SIGKILL):
     """Gives whether there was such a process."""
     with suppress(ProcessLookupError):
         if pid:
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
             return True
     return False
 

@@ -3,7 +3,6 @@ import os
 import signal
 import subprocess
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,15 +86,6 @@ class Kafka:
         os.kill(pid, signal.SIGKILL)
         while is_alive(pid):
             time.sleep(0.01)
-
-    @contextmanager
-    def suspended(self):
-        """SIGSTOP, and SIGCONT afterwards: its sockets stay open, and it says nothing."""
-        os.kill(self.pid(), signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(self.pid(), signal.SIGCONT)
 
     def pid(self):
         return int((self.path / 'pid').read_text())

@@ -1,6 +1,7 @@
 // What tests and benchmarks ask of Kafka, without tenfold's code.
 //
-//   kafka_client create ADDRESS TOPIC PARTITIONS [NAME=VALUE]…
+//   kafka_client create ADDRESS TOPIC PARTITIONS [NAME=VALUE]…      unless it is there
+//   kafka_client drop ADDRESS TOPIC
 //   kafka_client configure ADDRESS TOPIC NAME=VALUE
 //   kafka_client forget ADDRESS GROUP
 //       its offsets
@@ -39,6 +40,9 @@
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// Looks of a second each: a machine that sleeps spends one.
+constexpr int patience = 30;
 
 [[noreturn]] void fail(const std::string& why) {
   throw std::runtime_error(why);
@@ -84,7 +88,9 @@ rd_kafka_t* reader(const char* address, const char* topic, int64_t from,
   rd_kafka_t* made = client(RD_KAFKA_CONSUMER, address, options);
   const rd_kafka_metadata_t* found = nullptr;
   rd_kafka_topic_t* handle = rd_kafka_topic_new(made, topic, nullptr);
-  if (rd_kafka_metadata(made, 0, handle, &found, 10000) != RD_KAFKA_RESP_ERR_NO_ERROR) fail("no metadata");
+  for (int look = 0; found == nullptr && look < patience; look++)
+    rd_kafka_metadata(made, 0, handle, &found, 1000);
+  if (found == nullptr) fail("no metadata");
   auto* list = rd_kafka_topic_partition_list_new(1);
   for (int i = 0; i < found->topics[0].partition_cnt; i++)
     rd_kafka_topic_partition_list_add(list, topic, i)->offset = from;
@@ -113,12 +119,18 @@ void print(const rd_kafka_message_t* message) {
   std::puts(line.c_str());
 }
 
+rd_kafka_message_t* next_message(rd_kafka_t* consumer) {
+  for (int look = 0; look < patience; look++)
+    if (rd_kafka_message_t* message = rd_kafka_consumer_poll(consumer, 1000); message != nullptr)
+      return message;
+  fail("no answer");
+}
+
 void read(const char* address, const char* topic) {
   rd_kafka_t* consumer =
       reader(address, topic, RD_KAFKA_OFFSET_BEGINNING, {{"enable.partition.eof", "true"}});
   for (int ends = 0; ends < partitions_of(consumer);) {
-    rd_kafka_message_t* message = rd_kafka_consumer_poll(consumer, 10000);
-    if (message == nullptr) fail("no answer");
+    rd_kafka_message_t* message = next_message(consumer);
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
       ends++;
     else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -268,8 +280,7 @@ void apply(const char* address, const char* topic, long count, const char* dsn, 
   rd_kafka_t* consumer = reader(address, topic, RD_KAFKA_OFFSET_BEGINNING, {{"fetch.wait.max.ms", "10"}});
   Clock::time_point start = Clock::now();
   for (long seen = 0; seen < count;) {
-    rd_kafka_message_t* message = rd_kafka_consumer_poll(consumer, 10000);
-    if (message == nullptr) fail("no answer");
+    rd_kafka_message_t* message = next_message(consumer);
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
       if (seen++ == 0) start = Clock::now();
       const std::string key(static_cast<const char*>(message->key), message->key_len);
@@ -342,7 +353,8 @@ void naive(const char* address, const char* topic, const char* dsn, const char* 
 
 // The answer to a request that was just made.
 rd_kafka_event_t* answer(rd_kafka_queue_t* queue) {
-  rd_kafka_event_t* event = rd_kafka_queue_poll(queue, 20000);
+  rd_kafka_event_t* event = nullptr;
+  for (int look = 0; event == nullptr && look < patience; look++) event = rd_kafka_queue_poll(queue, 1000);
   if (event == nullptr) fail("no answer");
   if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR_NO_ERROR) fail(rd_kafka_event_error_string(event));
   return event;
@@ -361,8 +373,17 @@ void create(const char* address, const char* topic, int partitions,
   size_t count = 0;
   const auto* const* results =
       rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(answer(queue)), &count);
-  if (rd_kafka_topic_result_error(results[0]) != RD_KAFKA_RESP_ERR_NO_ERROR)
-    fail(rd_kafka_topic_result_error_string(results[0]));
+  const auto code = rd_kafka_topic_result_error(results[0]);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR && code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+    fail(rd_kafka_err2str(code));
+}
+
+void drop(const char* address, const char* topic) {
+  rd_kafka_t* producer = sender(address);
+  rd_kafka_DeleteTopic_t* wanted = rd_kafka_DeleteTopic_new(topic);
+  rd_kafka_queue_t* queue = rd_kafka_queue_new(producer);
+  rd_kafka_DeleteTopics(producer, &wanted, 1, nullptr, queue);
+  answer(queue);
 }
 
 void configure(const char* address, const char* topic, const std::string& setting) {
@@ -393,6 +414,7 @@ int main(int count, char** words) {
   const std::string deed = count > 3 ? words[1] : "";
   try {
     if (deed == "create") create(words[2], words[3], std::atoi(words[4]), {words + 5, words + count});
+    if (deed == "drop") drop(words[2], words[3]);
     if (deed == "configure") configure(words[2], words[3], words[4]);
     if (deed == "forget") forget(words[2], words[3]);
     if (deed == "read") read(words[2], words[3]);
