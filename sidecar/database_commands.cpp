@@ -13,8 +13,8 @@ constexpr auto status_lesson = R"(
   tenfold status --database.dsn='dbname=app'
   tenfold status --json | jq '.consumers[] | select(.behind_seconds > 60)'
 
-Queues: tenfold.queue_stats; consumers: tenfold.outbox_lag; breakers: tenfold.breaker_status. The columns are explained by
-their comments: \d+ in psql.
+Queues: tenfold.queue_stats; consumers: tenfold.outbox_lag; partitions of Kafka that are read: tenfold.kafka_sink_status;
+breakers: tenfold.breaker_status. The columns are explained by their comments: \d+ in psql.
 )";
 
 constexpr auto redrive_lesson = R"(
@@ -23,6 +23,7 @@ constexpr auto redrive_lesson = R"(
   tenfold redrive http_call              every dead job of queue http_call
 
 They get all their attempts anew, at once. Which are dead, and why: tenfold.event_failure and tenfold.job_dead.
+Messages of Kafka have their own: SELECT * FROM tenfold.redrive_kafka('source'); they are in tenfold.kafka_dead.
 )";
 
 constexpr std::string_view not_preloaded = "TF008";
@@ -40,6 +41,10 @@ const View consumers{"consumers",
                      "tenfold.outbox_lag",
                      {"consumer", "owner", "behind_events", "behind_seconds", "retrying", "parked", "dead",
                       "partitions_kept"}};
+const View partitions{
+    "kafka",
+    "tenfold.kafka_sink_status",
+    {"source", "topic", "partition", "handler", "owner", "next_offset", "moved_at", "dead"}};
 const View breakers{"breakers",
                     "tenfold.breaker_status",
                     {"provider", "state", "since", "retry_after", "openings", "calls", "failures", "slow"}};
@@ -51,7 +56,7 @@ const View topics{
 std::string table_of(SqlSession& database, const View& view) {
   std::string list;
   for (const std::string& column : view.columns) list += (list.empty() ? "" : ", ") + column;
-  const Rows found = database.ask("SELECT " + list + " FROM " + view.source + " ORDER BY 1");
+  const Rows found = database.ask("SELECT " + list + " FROM " + view.source + " ORDER BY 1, 2, 3");
   std::vector<std::vector<std::string>> rows;
   for (int row = 0; row < found.size(); row++) {
     rows.emplace_back();
@@ -79,11 +84,12 @@ std::string told(SqlSession& database, const View& view, bool as_json) {
 void show_status(SqlSession& database, bool as_json) {
   const std::string queue_text = told(database, queues, as_json),
                     consumer_text = told(database, consumers, as_json),
+                    kafka_text = told(database, partitions, as_json),
                     breaker_text = told(database, breakers, as_json);
   if (as_json)
-    fmt::print("{{{}, {}, {}}}\n", queue_text, consumer_text, breaker_text);
+    fmt::print("{{{}, {}, {}, {}}}\n", queue_text, consumer_text, kafka_text, breaker_text);
   else
-    fmt::print("{}\n{}\n{}", queue_text, consumer_text, breaker_text);
+    fmt::print("{}\n{}\n{}\n{}", queue_text, consumer_text, kafka_text, breaker_text);
 }
 
 bool exists(SqlSession& database, const std::string& table, const std::string& name) {
@@ -141,12 +147,17 @@ void list_consumers(SqlSession& database) {
   fmt::print("{}", table_of(database, consumers));
 }
 
+void list_kafka(SqlSession& database) {
+  fmt::print("{}", table_of(database, partitions));
+}
+
 void list_topics(SqlSession& database) {
   fmt::print("{}", table_of(database, topics));
 }
 
 void add_database_commands(CLI::App& app, DatabaseCommands& commands) {
-  auto* status = commands.add(app, "status", "shows how queues, consumers and breakers stand", status_lesson);
+  auto* status =
+      commands.add(app, "status", "shows how queues, consumers, Kafka and breakers stand", status_lesson);
   auto as_json = std::make_shared<bool>(false);
   status->add_flag("--json", *as_json, "one object, for programs");
   status->callback([status, as_json, &commands] {
