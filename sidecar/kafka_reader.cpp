@@ -136,7 +136,7 @@ Task<void> KafkaReader::run() {
 Task<void> KafkaReader::consume() {
   co_await open();
   while (!draining_) {
-    if (Clock::now() >= claim_at_) co_await claim();
+    if (claims_now_ || Clock::now() >= claim_at_) co_await claim();
     co_await read();
     if (Clock::now() >= announce_at_) co_await announce();
   }
@@ -166,8 +166,9 @@ Task<void> KafkaReader::close() {
 // Every third of the lease: says that we live, and learns which partitions are ours. One that we had and lost
 // is begun anew when its last messages have ended.
 Task<void> KafkaReader::claim() {
-  claim_at_ = Clock::now() + options_.lease / 3;
+  claims_now_ = false;
   const std::vector<Claimed> claimed = co_await claimed_partitions();
+  claim_at_ = Clock::now() + options_.lease / 3;  // not before: the broker may answer late
   std::map<KafkaName, Place> places;
   for (const Claimed& one : claimed) {
     const auto known = places_.find(one.name);
@@ -286,7 +287,7 @@ Task<void> KafkaReader::apply(Place place, std::vector<KafkaMessage> messages) {
   if (pause && !draining_) co_await sleep_for(*pause);
   place->is_lost |= place->next < place->read_to;
   place->is_busy = false;
-  if (place->is_lost) claim_at_ = {};
+  claims_now_ |= place->is_lost;
   if (consumer_) consumer_->wake();
   applying_--;
   applied_.cancel();

@@ -137,7 +137,7 @@ class KafkaReader {
   std::string absent_;
   size_t applying_ = 0;
   asio::steady_timer applied_;
-  bool is_running_ = false, draining_ = false;
+  bool is_running_ = false, draining_ = false, claims_now_ = false;
 };
 
 }  // namespace tenfold::sidecar
