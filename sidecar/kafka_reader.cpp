@@ -203,9 +203,10 @@ Task<std::vector<KafkaName>> KafkaReader::partitions() {
   const auto known = co_await thread_.run(std::move(ask));
   std::vector<KafkaName> partitions;
   std::string absent;
+  absent_count_ = 0;
   for (const std::string& topic : wanted) {
     const auto found = known.find(topic);
-    if (found == known.end()) absent += (absent.empty() ? "" : ", ") + topic;
+    if (found == known.end()) absent += (absent_count_++ == 0 ? "" : ", ") + topic;
     for (int i = 0; found != known.end() && i < found->second; i++) {
       const auto place = places_.find({topic, i});
       if (place == places_.end() || !target_.is_stuck(*place->second)) partitions.emplace_back(topic, i);

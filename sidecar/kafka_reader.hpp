@@ -99,6 +99,8 @@ class KafkaReader {
   void drain();
   // Something is still applied, or its partitions are not given back yet.
   bool is_busy() const { return is_running_; }
+  // Topics to read that the brokers do not have.
+  size_t absent_topics() const { return absent_count_; }
 
  private:
   struct Claimed;
@@ -135,7 +137,7 @@ class KafkaReader {
   std::vector<Place> assigned_;
   std::chrono::steady_clock::time_point claim_at_{}, announce_at_{};
   std::string absent_;
-  size_t applying_ = 0;
+  size_t applying_ = 0, absent_count_ = 0;
   asio::steady_timer applied_;
   bool is_running_ = false, draining_ = false, claims_now_ = false;
 };

@@ -114,7 +114,10 @@ Sink::Sink(const Services& services)
       dead_(services.metrics.counter("tenfold_sink_dead_total", "messages that became dead letters")),
       troubles_(services.metrics.counter("tenfold_sink_troubles_total", "times that it had to begin anew")),
       reader_(services.loop, services.log, services.worker_database, statements_, troubles_,
-              reader_options(services.settings, statements_.source()), *this) {}
+              reader_options(services.settings, statements_.source()), *this) {
+  services.metrics.gauge("tenfold_sink_absent_topics", "topics to read that the brokers do not have",
+                         [this] { return static_cast<double>(reader_.absent_topics()); });
+}
 
 Task<std::vector<std::string>> Sink::topics() {
   const Rows rows = co_await services_.worker_database.ask(topics_, statements_.source());
