@@ -142,14 +142,16 @@ void add_commands(CLI::App& app, std::span<const Worker> workers) {
 constexpr auto list_lesson = R"(
   tenfold list                                           the workers of this program, and every setting
   tenfold list consumers --database.dsn='dbname=app'     who reads the log, and how far each is behind
+  tenfold list kafka --database.dsn='dbname=app'         who reads which topic of Kafka, and how far it is
   tenfold list topics --database.dsn='dbname=app'
 )";
 
 void add_list(CLI::App& app, DatabaseCommands& commands, std::span<const Worker> workers) {
-  auto* command = commands.add(app, "list", "shows workers and settings, consumers, or topics", list_lesson);
+  auto* command = commands.add(
+      app, "list", "shows workers and settings, consumers, what is read of Kafka, or topics", list_lesson);
   auto what = std::make_shared<std::string>("workers");
-  command->add_option("what", *what, "workers, consumers or topics")
-      ->check(CLI::IsMember({"workers", "consumers", "topics"}));
+  command->add_option("what", *what, "workers, consumers, kafka or topics")
+      ->check(CLI::IsMember({"workers", "consumers", "kafka", "topics"}));
   command->callback([command, what, workers, &commands] {
     if (*what == "workers") {
       list_workers(workers);
@@ -158,6 +160,8 @@ void add_list(CLI::App& app, DatabaseCommands& commands, std::span<const Worker>
     SqlSession database = commands.connect(*command, "tenfold_operator");
     if (*what == "topics")
       list_topics(database);
+    else if (*what == "kafka")
+      list_kafka(database);
     else
       list_consumers(database);
   });

@@ -105,6 +105,7 @@ Daemon::Daemon(const Settings& settings, std::span<const Worker> workers)
       providers_(loop_, log_, worker_database_, http_),
       jobs_(loop_, log_, metrics_, worker_database_, job_options(settings)),
       events_(loop_, log_, metrics_, worker_database_, event_options(settings)),
+      kafka_(loop_, log_, metrics_, worker_database_, settings),
       ticker_(loop_, log_, worker_database_, settings.duration("events.tick"), [this] { tell_of_tick(); }) {
   for (const Worker& worker : workers) start_worker(worker);
   metrics_.gauge("tenfold_ready", "1: a request would be served now",
@@ -133,6 +134,7 @@ void Daemon::start_worker(const Worker& worker) {
         std::make_unique<HttpServer>(loop_, log_, std::move(source.options), std::move(source.handler)));
   for (JobSource& source : running->worker->job_sources()) jobs_.add(std::move(source));
   for (EventSource& source : running->worker->event_sources()) events_.add(std::move(source));
+  for (KafkaSource& source : running->worker->kafka_sources()) kafka_.add(std::move(source));
   running_.push_back(std::move(running));
 }
 
@@ -152,6 +154,7 @@ int Daemon::run() {
   }
   jobs_.start();
   events_.start();
+  kafka_.start();
   if (reads_log()) ticker_.start();
   uint64_t microseconds = 0;
   if (sd_watchdog_enabled(0, &microseconds) > 0)
@@ -210,6 +213,7 @@ Task<void> Daemon::drain() {
   draining_ = true;
   jobs_.drain();
   events_.drain();
+  kafka_.drain();
   ticker_.drain();
   sd_notify(0, "STOPPING=1");
   log_.info("draining");
@@ -229,7 +233,7 @@ Task<void> Daemon::drain() {
 }
 
 size_t Daemon::under_way() const {
-  size_t sum = jobs_.under_way() + events_.under_way();
+  size_t sum = jobs_.under_way() + events_.under_way() + kafka_.under_way();
   for (const auto& running : running_) {
     sum += running->worker->is_busy() ? 1 : 0;
     for (const auto& server : running->servers) sum += server->active();

@@ -9,6 +9,7 @@
 
 #include "sidecar/event_runner.hpp"
 #include "sidecar/job_runner.hpp"
+#include "sidecar/kafka_runner.hpp"
 #include "sidecar/ticker.hpp"
 #include "sidecar/worker.hpp"
 
@@ -58,6 +59,7 @@ class Daemon {
   ProviderClient providers_;
   JobRunner jobs_;
   EventRunner events_;
+  KafkaRunner kafka_;
   Ticker ticker_;
   std::vector<std::unique_ptr<Running>> running_;
   std::unique_ptr<HttpServer> admin_;

@@ -48,7 +48,7 @@ const View breakers{"breakers",
 const View relays{"relays", "tenfold.relay_status", {"consumer", "first_at", "trust", "problem"}};
 const View sinks{"sinks",
                  "tenfold.kafka_sink_status",
-                 {"source", "topic", "partition", "owner", "next_offset", "moved_at", "dead"}};
+                 {"source", "topic", "partition", "handler", "owner", "next_offset", "moved_at", "dead"}};
 const View topics{
     "topics",
     "(SELECT name, partitions, max_bytes, schema IS NOT NULL AS has_schema FROM tenfold.topic) t",
@@ -144,6 +144,10 @@ CLI::App* DatabaseCommands::add(CLI::App& app, const std::string& name, const st
 
 void list_consumers(SqlSession& database) {
   fmt::print("{}", table_of(database, consumers));
+}
+
+void list_kafka(SqlSession& database) {
+  fmt::print("{}", table_of(database, sinks));
 }
 
 void list_topics(SqlSession& database) {

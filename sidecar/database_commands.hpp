@@ -26,6 +26,7 @@ struct DatabaseCommands {
 void add_database_commands(CLI::App& app, DatabaseCommands& commands);
 
 void list_consumers(SqlSession& database);
+void list_kafka(SqlSession& database);
 void list_topics(SqlSession& database);
 
 }  // namespace tenfold::sidecar

@@ -42,8 +42,8 @@ class EventRunner {
  private:
   struct Consumer;
   struct Statements;
-  struct Batch;
-  struct Transaction;
+  struct Turn;
+  struct TurnEnd;
 
   Task<void> hold_leases();
   Task<void> declare(Consumer& consumer);
@@ -54,15 +54,10 @@ class EventRunner {
   Task<bool> take_turn(Consumer& consumer);
   Task<bool> run_retries(Consumer& consumer);
   Task<bool> run_batch(Consumer& consumer);
-  Task<bool> run(Consumer& consumer, Batch& batch);
-  Task<void> handle(Consumer& consumer, Batch& batch);
-  Task<void> walk_lines(Consumer& consumer, Batch& batch);
-  Task<void> walk_line(Consumer& consumer, Batch& batch, size_t line);
-  Task<Attempt> deliver(Consumer& consumer, const Event& event);
-  Transaction transaction_of(const Consumer& consumer, const Batch& batch) const;
-  Task<bool> commit(Consumer& consumer, Batch& batch);
-  bool blame(Consumer& consumer, Batch& batch, const Transaction& transaction, const Reply& reply) const;
-  void count(Consumer& consumer, const Batch& batch, const Transaction& transaction, const Reply& reply);
+  Task<bool> run(Consumer& consumer, Turn& turn);
+  TurnEnd end_of(const Consumer& consumer, const Turn& turn) const;
+  Task<bool> commit(Consumer& consumer, Turn& turn);
+  void count(Consumer& consumer, const Turn& turn, const TurnEnd& end, const Reply& reply);
   Task<Reply> ask_as(Consumer& consumer, Query query);
 
   Loop& loop_;

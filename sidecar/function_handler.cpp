@@ -13,7 +13,9 @@ Task<Effects> call(const Statement& statement, const Event& event) {
   Effects effects;
   effects.statements.push_back({&statement, arguments_of(event.id, event.topic, event.key, event.payload,
                                                          json_object(event.headers))});
-  if (event.key.empty()) effects.statements.back().arguments[2] = {};
+  auto& arguments = effects.statements.back().arguments;
+  if (event.key.empty()) arguments[2] = {};
+  if (event.payload.empty()) arguments[3] = {};
   co_return effects;
 }
 

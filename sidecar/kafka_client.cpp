@@ -258,12 +258,9 @@ KafkaConsumer::KafkaConsumer(KafkaOptions options, const std::string& group, Kaf
             options["auto.offset.reset"] = "error";
             return options;
           }(),
-          std::move(environment)),
-      queue_(rd_kafka_queue_get_consumer(handle_)) {}
+          std::move(environment)) {}
 
-KafkaConsumer::~KafkaConsumer() {
-  rd_kafka_queue_destroy(queue_);
-}
+KafkaConsumer::~KafkaConsumer() = default;
 
 std::optional<KafkaOffset> KafkaConsumer::committed(const std::string& topic, int partition,
                                                     milliseconds within) const {
@@ -294,28 +291,72 @@ std::pair<int64_t, int64_t> KafkaConsumer::bounds(const std::string& topic, int 
 }
 
 void KafkaConsumer::assign(std::span<const KafkaPartition> partitions) {
+  decltype(queues_) queues;
+  for (const KafkaPartition& one : partitions) {
+    const auto known = queues_.find({one.topic, one.partition});
+    queues.emplace(std::pair(one.topic, one.partition),
+                   known == queues_.end() ? queue_of(one) : std::move(known->second));
+  }
+  queues_ = std::move(queues);
   const auto code = rd_kafka_assign(handle_, list_of(partitions).get());
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) throw failure("cannot assign partitions", code);
 }
 
-// librdkafka waits until all have come: so first for one, then for none.
-std::vector<KafkaMessage> KafkaConsumer::read(size_t most, milliseconds within) {
-  rd_kafka_poll(handle_, 0);  // what the connections say; messages have a queue of their own
+KafkaConsumer::Queue KafkaConsumer::queue_of(const KafkaPartition& partition) {
+  Queue queue(rd_kafka_queue_get_partition(handle_, partition.topic.c_str(), partition.partition),
+              [](rd_kafka_queue_t* one) {
+                rd_kafka_queue_cb_event_enable(one, nullptr, nullptr);
+                rd_kafka_queue_destroy(one);
+              });
+  if (!queue) throw failure("cannot read partitions", "no queue");
+  rd_kafka_queue_forward(queue.get(), nullptr);
+  rd_kafka_queue_cb_event_enable(
+      queue.get(), [](rd_kafka_t*, void* news) { static_cast<News*>(news)->tell(); }, &news_);
+  return queue;
+}
+
+std::vector<KafkaMessage> KafkaConsumer::read(std::span<const KafkaPartition> partitions, size_t most,
+                                              milliseconds within) {
+  news_.forget();
+  std::vector<KafkaMessage> messages = take(partitions, most);
+  if (!messages.empty()) return messages;
+  news_.wait(within);
+  return take(partitions, most);
+}
+
+std::vector<KafkaMessage> KafkaConsumer::take(std::span<const KafkaPartition> partitions, size_t most) {
+  rd_kafka_poll(handle_, 0);  // what the connections say
   std::vector<rd_kafka_message_t*> raw(most);
-  ssize_t count = rd_kafka_consume_batch_queue(queue_, static_cast<int>(within.count()), raw.data(), 1);
-  if (count == 1 && most > 1)
-    count += std::max<ssize_t>(0, rd_kafka_consume_batch_queue(queue_, 0, &raw[1], most - 1));
   std::vector<KafkaMessage> messages;
   std::optional<KafkaFailure> trouble;
-  for (ssize_t i = 0; i < count; i++) {
-    messages.emplace_back(raw[static_cast<size_t>(i)]);
-    if (!messages.back().error().empty()) {
+  for (const KafkaPartition& one : partitions) {
+    rd_kafka_queue_t* queue = queues_.at({one.topic, one.partition}).get();
+    const ssize_t count = rd_kafka_consume_batch_queue(queue, 0, raw.data(), raw.size());
+    for (ssize_t i = 0; i < count; i++) {
+      messages.emplace_back(raw[static_cast<size_t>(i)]);
+      if (messages.back().error().empty()) continue;
       trouble = failure("cannot read", messages.back().error());
       messages.pop_back();
     }
   }
   if (trouble) throw KafkaFailure(*trouble);
   return messages;
+}
+
+void KafkaConsumer::News::tell() {
+  const std::lock_guard lock(mutex_);
+  is_there_ = true;
+  changed_.notify_one();
+}
+
+void KafkaConsumer::News::forget() {
+  const std::lock_guard lock(mutex_);
+  is_there_ = false;
+}
+
+void KafkaConsumer::News::wait(milliseconds most) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, most, [this] { return is_there_; });
 }
 
 void KafkaConsumer::announce(std::span<const KafkaPartition> partitions) {

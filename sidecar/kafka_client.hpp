@@ -10,10 +10,12 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -191,7 +193,8 @@ struct KafkaPartition {
   auto operator<=>(const KafkaPartition&) const = default;
 };
 
-// Reads the partitions that it is told, committed messages only; it joins no group.
+// Reads the partitions that it is told, committed messages only; it joins no group. Each partition has a
+// queue of its own: one that nobody reads from does not hold the others up.
 class KafkaConsumer : public KafkaHandle {
  public:
   KafkaConsumer(KafkaOptions options, const std::string& group, KafkaEnvironment environment);
@@ -205,15 +208,37 @@ class KafkaConsumer : public KafkaHandle {
   std::pair<int64_t, int64_t> bounds(const std::string& topic, int partition,
                                      std::chrono::milliseconds within) const;
 
+  // From now on these, and no others.
   void assign(std::span<const KafkaPartition> partitions);
-  // At most so many, of any of the partitions; none if none came within the time. Throws for a position that
-  // the broker does not have any more.
-  std::vector<KafkaMessage> read(size_t most, std::chrono::milliseconds within);
+  // At most so many of each of these partitions, which are assigned; waits until one has some, somebody calls
+  // wake(), or the time is over. Throws for a position that the broker does not have any more.
+  std::vector<KafkaMessage> read(std::span<const KafkaPartition> partitions, size_t most,
+                                 std::chrono::milliseconds within);
+  void wake() { news_.tell(); }  // by any thread
   // Tells the group's offsets to Kafka, for people who watch the lag there. Waits for no answer.
   void announce(std::span<const KafkaPartition> partitions);
 
  private:
-  rd_kafka_queue_t* queue_;
+  using Queue = std::unique_ptr<rd_kafka_queue_t, void (*)(rd_kafka_queue_t*)>;
+
+  // That there is something to read.
+  class News {
+   public:
+    void tell();
+    void forget();
+    void wait(std::chrono::milliseconds most);
+
+   private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool is_there_ = false;
+  };
+
+  Queue queue_of(const KafkaPartition& partition);
+  std::vector<KafkaMessage> take(std::span<const KafkaPartition> partitions, size_t most);
+
+  News news_;
+  std::map<std::pair<std::string, int>, Queue> queues_;
 };
 
 }  // namespace tenfold::sidecar

@@ -12,6 +12,7 @@
 #include "sidecar/http_client.hpp"
 #include "sidecar/http_server.hpp"
 #include "sidecar/job_source.hpp"
+#include "sidecar/kafka_source.hpp"
 #include "sidecar/log.hpp"
 #include "sidecar/loop.hpp"
 #include "sidecar/metrics.hpp"
@@ -47,6 +48,7 @@ class RunningWorker {
   virtual std::vector<HttpSource> http_sources() { return {}; }
   virtual std::vector<JobSource> job_sources() { return {}; }
   virtual std::vector<EventSource> event_sources() { return {}; }
+  virtual std::vector<KafkaSource> kafka_sources() { return {}; }
   // Reads the log of events by itself: the daemon ticks for it, as it does for event sources, and tells of
   // each new tick.
   virtual bool reads_log() { return false; }

@@ -10,6 +10,7 @@ BEGIN
     RAISE EXCEPTION 'function % does not take (topic text, keys text[], payloads jsonb[], headers jsonb[])', quote_nullable(name)
       USING ERRCODE = '42883', HINT = 'It is called with a batch: the n-th key, payload and headers are those of the n-th message.';
   END IF;
+  PERFORM tenfold._refuse_other_kind(source, false);
   INSERT INTO tenfold.kafka_sink VALUES (source, topic, name, start)
     ON CONFLICT ON CONSTRAINT kafka_sink_pkey DO UPDATE SET handler = excluded.handler, start = excluded.start;
 END
@@ -17,7 +18,7 @@ $$;
 REVOKE EXECUTE ON FUNCTION tenfold.create_kafka_sink FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.create_kafka_sink IS
   'the worker `sink` hands the messages of a topic to this function, as arrays, in the transaction that moves the offset. It runs as the owner of tenfold, so only who may do everything says which. start: where a partition begins that was never read, beginning or end. '
-  'Errors: 42883 the function''s arguments, 23514 names, start';
+  'Errors: 42883 the function''s arguments, 23514 names, start, 42710 the source is a worker''s';
 
 CREATE OR REPLACE FUNCTION tenfold.drop_kafka_sink(source text, topic text) RETURNS void
 LANGUAGE sql VOLATILE
@@ -90,8 +91,8 @@ COMMENT ON FUNCTION tenfold._is_our_fault IS 'whether an error says nothing of t
 CREATE OR REPLACE FUNCTION tenfold._bury(source text, topic text, partition int, "offset" bigint, key bytea, payload bytea, headers jsonb, reason text, attempts int) RETURNS void
 LANGUAGE sql VOLATILE
 AS $$
-  INSERT INTO tenfold.kafka_dead AS d VALUES (source, topic, partition, "offset", key, payload, headers, reason, attempts, clock_timestamp())
-  ON CONFLICT ON CONSTRAINT kafka_dead_pkey DO UPDATE SET reason = excluded.reason, attempts = d.attempts + excluded.attempts
+  INSERT INTO tenfold.kafka_dead AS d VALUES (source, topic, partition, "offset", key, payload, headers, left(reason, 10000), attempts, clock_timestamp())
+  ON CONFLICT ON CONSTRAINT kafka_dead_pkey DO UPDATE SET reason = excluded.reason, attempts = d.attempts + excluded.attempts, is_redriven = false
 $$;
 COMMENT ON FUNCTION tenfold._bury IS 'makes a message a dead letter, or notes that it still is one';
 
@@ -130,13 +131,13 @@ DECLARE
   sink tenfold.kafka_sink;
 BEGIN
   SELECT s.* INTO sink FROM tenfold.kafka_sink s WHERE s.source = _kafka_sink.source AND s.topic = _kafka_sink.topic;
-  IF NOT FOUND THEN
-    RAISE EXCEPTION 'source "%" reads no topic "%"', source, topic USING ERRCODE = 'TF061', HINT = 'SELECT tenfold.create_kafka_sink(…) makes one; tenfold.kafka_sink lists them.';
+  IF sink.handler IS NULL THEN
+    RAISE EXCEPTION 'source "%" hands topic "%" to no function', source, topic USING ERRCODE = 'TF061', HINT = 'SELECT tenfold.create_kafka_sink(…) makes one; tenfold.kafka_sink lists them.';
   END IF;
   RETURN sink;
 END
 $$;
-COMMENT ON FUNCTION tenfold._kafka_sink IS 'the row of a topic that is read; raises TF061 where there is none';
+COMMENT ON FUNCTION tenfold._kafka_sink IS 'the row of a topic that a function gets; raises TF061 where there is none';
 
 CREATE OR REPLACE FUNCTION tenfold._move_kafka_offset(source text, topic text, partition int, epoch bigint, expected bigint, next bigint) RETURNS void
 LANGUAGE plpgsql
@@ -168,22 +169,32 @@ COMMENT ON FUNCTION tenfold.apply_kafka_batch IS
   'hands messages to the topic''s handler, and moves the offset from expected (NULL: not begun) to next: both or nothing. Messages that the handler raises for become dead letters; gives how many. '
   'Errors: TF062 another epoch or offset, TF061 no such topic, and what the handler raises where it says nothing of a message (08, 25, 40, 53, 55, 57, 58, XX, and what is missing)';
 
-CREATE OR REPLACE FUNCTION tenfold.bury_kafka_message(source text, topic text, partition int, "offset" bigint, key bytea, payload bytea, headers jsonb, reason text) RETURNS void
+CREATE OR REPLACE FUNCTION tenfold.bury_kafka_message(source text, topic text, partition int, "offset" bigint, key bytea, payload bytea, headers jsonb, reason text, attempts int DEFAULT 0) RETURNS void
 LANGUAGE sql VOLATILE SECURITY DEFINER  -- as claim_kafka_partitions
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT tenfold._bury(source, topic, partition, "offset", key, payload, headers, reason, 0) $$;
+AS $$ SELECT tenfold._bury(source, topic, partition, "offset", key, payload, headers, reason, attempts) $$;
 REVOKE EXECUTE ON FUNCTION tenfold.bury_kafka_message FROM PUBLIC;
-COMMENT ON FUNCTION tenfold.bury_kafka_message IS 'a message that is no text becomes a dead letter; in the transaction of apply_kafka_batch()';
+COMMENT ON FUNCTION tenfold.bury_kafka_message IS 'a message that is no text, or that a worker''s handler could not handle in so many attempts, becomes a dead letter; in the transaction of apply_kafka_batch()';
 
+-- A letter for a worker must be text.
 CREATE OR REPLACE FUNCTION tenfold._redrive_kafka(dead tenfold.kafka_dead) RETURNS text
 LANGUAGE plpgsql
 AS $$
 DECLARE
+  key text;
+  payload text;
   why text;
   state text;
 BEGIN
-  EXECUTE format('SELECT %s($1, $2, $3, $4)', (tenfold._kafka_sink(dead.source, dead.topic)).handler)
-    USING dead.topic, ARRAY[convert_from(dead.key, 'UTF8')], ARRAY[convert_from(dead.payload, 'UTF8')::jsonb], ARRAY[dead.headers];
+  key := convert_from(dead.key, 'UTF8');
+  payload := convert_from(dead.payload, 'UTF8');
+  IF tenfold._is_workers(dead.source, dead.topic) THEN
+    UPDATE tenfold.kafka_dead d SET is_redriven = true WHERE (d.source, d.topic, d.partition, d."offset") = (dead.source, dead.topic, dead.partition, dead."offset");
+  ELSE
+    EXECUTE format('SELECT %s($1, $2, $3, $4)', (tenfold._kafka_sink(dead.source, dead.topic)).handler)
+      USING dead.topic, ARRAY[key], ARRAY[payload::jsonb], ARRAY[dead.headers];
+    DELETE FROM tenfold.kafka_dead d WHERE (d.source, d.topic, d.partition, d."offset") = (dead.source, dead.topic, dead.partition, dead."offset");
+  END IF;
   RETURN NULL;
 EXCEPTION WHEN OTHERS THEN
   GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, why = MESSAGE_TEXT;
@@ -193,9 +204,14 @@ EXCEPTION WHEN OTHERS THEN
   RETURN why || ' (' || state || ')';
 END
 $$;
-COMMENT ON FUNCTION tenfold._redrive_kafka IS 'hands a dead letter to its handler; NULL, or why it stays one';
+COMMENT ON FUNCTION tenfold._redrive_kafka IS 'hands a dead letter to its function, or leaves it to its worker; NULL, or why it stays one';
 
-CREATE OR REPLACE FUNCTION tenfold.redrive_kafka(source text, topic text DEFAULT NULL, most int DEFAULT 1000, OUT applied bigint, OUT still_dead bigint)
+CREATE OR REPLACE FUNCTION tenfold._is_workers(source text, topic text) RETURNS boolean
+LANGUAGE sql STABLE
+RETURN EXISTS (SELECT FROM tenfold.kafka_sink s WHERE s.source = _is_workers.source AND s.topic = _is_workers.topic AND s.handler IS NULL);
+COMMENT ON FUNCTION tenfold._is_workers IS 'whether a topic is read by a handler of a worker';
+
+CREATE OR REPLACE FUNCTION tenfold.redrive_kafka(source text, topic text DEFAULT NULL, most int DEFAULT 1000, OUT applied bigint, OUT still_dead bigint, OUT left_to_worker bigint)
 LANGUAGE plpgsql SECURITY DEFINER  -- operators write no table
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -205,23 +221,24 @@ DECLARE
 BEGIN
   applied := 0;
   still_dead := 0;
-  FOR dead IN SELECT d.* FROM tenfold.kafka_dead d WHERE d.source = redrive_kafka.source AND (redrive_kafka.topic IS NULL OR d.topic = redrive_kafka.topic)
+  left_to_worker := 0;
+  FOR dead IN SELECT d.* FROM tenfold.kafka_dead d WHERE d.source = redrive_kafka.source AND (redrive_kafka.topic IS NULL OR d.topic = redrive_kafka.topic) AND NOT d.is_redriven
       ORDER BY d.topic, d.partition, d."offset" LIMIT most FOR UPDATE LOOP
     why := tenfold._redrive_kafka(dead);
-    IF why IS NULL THEN
-      DELETE FROM tenfold.kafka_dead d WHERE (d.source, d.topic, d.partition, d."offset") = (dead.source, dead.topic, dead.partition, dead."offset");
-      applied := applied + 1;
-    ELSE
-      UPDATE tenfold.kafka_dead d SET reason = why, attempts = d.attempts + 1
-        WHERE (d.source, d.topic, d.partition, d."offset") = (dead.source, dead.topic, dead.partition, dead."offset");
+    IF why IS NOT NULL THEN
+      PERFORM tenfold._bury(dead.source, dead.topic, dead.partition, dead."offset", dead.key, dead.payload, dead.headers, why, 1);
       still_dead := still_dead + 1;
+    ELSIF tenfold._is_workers(dead.source, dead.topic) THEN
+      left_to_worker := left_to_worker + 1;
+    ELSE
+      applied := applied + 1;
     END IF;
   END LOOP;
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.redrive_kafka FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.redrive_kafka IS
-  'hands dead letters to their handlers again, one by one in the order of their offsets: what is applied is no longer dead, what is not keeps its new reason. Later messages of their keys were applied meanwhile. Errors: TF061 no such topic';
+  'hands dead letters to their functions again, one by one in the order of their offsets: what is applied is no longer dead, what is not keeps its new reason. Those of a worker it takes up within a third of its lease. Later messages of their keys were applied meanwhile. Errors: TF061 no such topic';
 
 CREATE OR REPLACE FUNCTION tenfold.set_kafka_offset(source text, topic text, partition int, next_offset bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER  -- operators write no table

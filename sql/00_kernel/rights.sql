@@ -66,8 +66,10 @@ GRANT EXECUTE ON FUNCTION
   tenfold.begin_relay_retries(text, bigint, bigint, int), tenfold.finish_relay_retries(text, bigint), tenfold.note_relay(text, text, text, bigint),
   tenfold.claim_kafka_partitions(text, text, text[], int[], interval), tenfold.release_kafka_partitions(text, text),
   tenfold.apply_kafka_batch(text, text, int, bigint, bigint, bigint, bigint[], text[], text[], text[]),
-  tenfold.bury_kafka_message(text, text, int, bigint, bytea, bytea, jsonb, text)
+  tenfold.bury_kafka_message(text, text, int, bigint, bytea, bytea, jsonb, text, int),
+  tenfold.redriven_kafka(text, text, int), tenfold.end_kafka_redrive(text, text, int, bigint, bigint, text, int)
 TO tenfold_worker;
+GRANT EXECUTE ON FUNCTION tenfold.create_kafka_source(text, text[], text) TO tenfold_worker, tenfold_operator;
 GRANT EXECUTE ON FUNCTION tenfold.adopt_kafka_marker(text, text), tenfold.redrive_kafka(text, text, int), tenfold.set_kafka_offset(text, text, int, bigint) TO tenfold_operator;
 GRANT SELECT ON tenfold.kafka_sink TO tenfold_worker, tenfold_operator;
 GRANT SELECT ON tenfold.relay_status, tenfold.kafka_sink_status, tenfold.kafka_offset, tenfold.kafka_dead TO tenfold_operator;

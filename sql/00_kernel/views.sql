@@ -110,4 +110,4 @@ CREATE OR REPLACE VIEW tenfold.kafka_sink_status AS
     (SELECT count(*) FROM tenfold.kafka_dead d WHERE d.source = s.source AND d.topic = s.topic AND d.partition = o.partition) AS dead
   FROM tenfold.kafka_sink s LEFT JOIN tenfold.kafka_offset o USING (source, topic);
 COMMENT ON VIEW tenfold.kafka_sink_status IS
-  'the topics of Kafka that are read: each partition''s handler, the offset of the next message, when it moved last, the process that reads it, and its dead letters';
+  'the topics of Kafka that are read: each partition''s handler (NULL: a worker''s), the offset of the next message, when it moved last, the process that reads it, and its dead letters';

@@ -88,9 +88,9 @@ def test_redrive(db, kafka, sink, table, start):
     kafka.send(sink, [message(1), message(2000), message(2)])
     start('sink')
     wait_until(lambda: dead(db, sink), 'a dead letter')
-    assert db.execute('SELECT * FROM tenfold.redrive_kafka(%s)', [sink]).fetchone() == (0, 1)
+    assert db.execute('SELECT * FROM tenfold.redrive_kafka(%s)', [sink]).fetchone() == (0, 1, 0)
     db.execute(f'ALTER TABLE {table} DROP CONSTRAINT taken_{sink}_n_check')
-    assert db.execute('SELECT * FROM tenfold.redrive_kafka(%s)', [sink]).fetchone() == (1, 0)
+    assert db.execute('SELECT * FROM tenfold.redrive_kafka(%s)', [sink]).fetchone() == (1, 0, 0)
     assert sorted(taken(db, table)) == [1, 2, 2000] and not dead(db, sink)
 
 

@@ -1,12 +1,10 @@
 // Kafka to Postgres, exactly once: the topics of tenfold.kafka_sink, each handed to its function
 // (topic text, keys text[], payloads jsonb[], headers jsonb[]), a batch at a time, in the transaction that
-// moves the offset: from the one that is expected, and under the epoch of the lease. Instances share
-// partitions by lease; no group of Kafka is joined, and what is committed there is for people who watch the
-// lag.
+// moves the offset: from the one that is expected, and under the epoch of the lease. How partitions are
+// shared and read: sidecar/kafka_reader.hpp.
 //
 // A message that is no text, no JSON, or for which the function raises is a row of tenfold.kafka_dead, with
 // the reason. Errors that say nothing of a message (locks, shutdown, a missing table) are tried again.
-// Offsets that Kafka does not have any more stop the source until tenfold.set_kafka_offset().
 #pragma once
 
 #include "sidecar/worker.hpp"

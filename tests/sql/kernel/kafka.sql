@@ -55,9 +55,9 @@ SELECT is((SELECT next_offset FROM tenfold.kafka_offset WHERE partition = 0), 13
 
 -- Dead letters.
 SELECT tenfold.bury_kafka_message('s', 't', 0, 12, NULL, '\xff', '{}', 'the payload is not UTF-8');
-SELECT results_eq($$SELECT * FROM tenfold.redrive_kafka('s')$$, $$VALUES (0::bigint, 3::bigint)$$, 'redriven, nothing changed');
+SELECT results_eq($$SELECT * FROM tenfold.redrive_kafka('s')$$, $$VALUES (0::bigint, 3::bigint, 0::bigint)$$, 'redriven, nothing changed');
 ALTER TABLE public.taken DROP CONSTRAINT taken_n_check;
-SELECT results_eq($$SELECT * FROM tenfold.redrive_kafka('s', 't')$$, $$VALUES (1::bigint, 2::bigint)$$, 'one of them can be applied now');
+SELECT results_eq($$SELECT * FROM tenfold.redrive_kafka('s', 't')$$, $$VALUES (1::bigint, 2::bigint, 0::bigint)$$, 'one of them can be applied now');
 SELECT is((SELECT array_agg(d."offset" || ':' || d.attempts ORDER BY d."offset") FROM tenfold.kafka_dead d), '{9:3,12:2}', 'the others count their attempts');
 
 -- Read again, on an operator's word.
@@ -65,6 +65,33 @@ SELECT tenfold.set_kafka_offset('s', 't', 0, 9), pg_temp.claim('a');
 SELECT is(tenfold.apply_kafka_batch('s', 't', 0, pg_temp.epoch(0), 9, 10, '{9}', '{k}', '{"{\"n\":"}', '{"{}"}'), 1, 'a dead letter that comes again');
 SELECT is((SELECT d.attempts FROM tenfold.kafka_dead d WHERE d."offset" = 9), 4, '… is the same one');
 SELECT is((SELECT dead FROM tenfold.kafka_sink_status WHERE partition = 0), 2::bigint, 'the view counts them');
+
+-- A worker's handlers: topics without a function.
+SELECT throws_ok($$SELECT tenfold.create_kafka_source('s', '{u}')$$, '42710', NULL, 'a source that functions read');
+SELECT lives_ok($$SELECT tenfold.create_kafka_source('w', '{t,u}', 'beginning')$$, 'a source of a worker');
+SELECT lives_ok($$SELECT tenfold.create_kafka_source('w', '{t,v}')$$, '… which gets a topic more');
+SELECT results_eq($$SELECT topic, start, handler FROM tenfold.kafka_sink WHERE source = 'w' ORDER BY 1$$,
+  $$VALUES ('t', 'beginning', NULL::text), ('u', 'beginning', NULL), ('v', 'end', NULL)$$, '… and stays as it was');
+SELECT throws_ok($$SELECT tenfold.create_kafka_sink('w', 'x', 'public.take')$$, '42710', NULL, 'a function for a worker''s source');
+SELECT is((SELECT array_agg(topic || start) FROM tenfold.claim_kafka_partitions('w', 'i', '{t,v}', '{0,0}')), '{tbeginning,vend}', 'partitions as for sinks');
+SELECT throws_ok($$SELECT tenfold.apply_kafka_batch('w', 't', 0, 1, NULL, 1, '{0}', '{k}', '{1}', '{"{}"}')$$, 'TF061', NULL, 'no function gets its messages');
+SELECT is(tenfold.apply_kafka_batch('w', 't', 0, 1, NULL, 3), 0, 'the offset moves');
+SELECT tenfold.bury_kafka_message('w', 't', 0, 0, 'k', '{"n": 1}', '{"h": "x"}', 'why', 5), tenfold.bury_kafka_message('w', 't', 0, 1, NULL, '\xff', '{}', 'poison'),
+  tenfold.bury_kafka_message('w', 't', 0, 2, NULL, NULL, '{}', 'why', 5);
+SELECT is_empty($$SELECT tenfold.redriven_kafka('w', 'i')$$, 'dead letters wait for an operator');
+SELECT results_eq($$SELECT * FROM tenfold.redrive_kafka('w')$$, $$VALUES (0::bigint, 1::bigint, 2::bigint)$$, '… who leaves to the worker what is text');
+SELECT is_empty($$SELECT tenfold.redriven_kafka('w', 'j')$$, '… not to somebody else');
+SELECT results_eq($$SELECT topic, partition, "offset", epoch, key, payload, headers FROM tenfold.redriven_kafka('w', 'i')$$,
+  $$VALUES ('t', 0, 0::bigint, 1::bigint, 'k', '{"n": 1}', '{"h": "x"}'::jsonb), ('t', 0, 2, 1, NULL, NULL, '{}')$$, '… as they came');
+SELECT results_eq($$SELECT * FROM tenfold.redrive_kafka('w')$$, $$VALUES (0::bigint, 1::bigint, 0::bigint)$$, '… once');
+SELECT throws_ok($$SELECT tenfold.end_kafka_redrive('w', 't', 0, 0, 0)$$, 'TF062', NULL, 'an end under an old epoch');
+SELECT lives_ok($$SELECT tenfold.end_kafka_redrive('w', 't', 0, 1, 0)$$, 'one is handled');
+SELECT throws_ok($$SELECT tenfold.end_kafka_redrive('w', 't', 0, 1, 0)$$, 'TF062', NULL, '… once');
+SELECT lives_ok($$SELECT tenfold.end_kafka_redrive('w', 't', 0, 1, 2, 'again', 5)$$, 'one failed again');
+SELECT throws_ok($$SELECT tenfold.end_kafka_redrive('w', 't', 0, 1, 2)$$, 'TF062', NULL, '… and waits no more');
+SELECT is((SELECT array_agg(d."offset" || ' ' || d.attempts || ' ' || d.reason ORDER BY d."offset") FROM tenfold.kafka_dead d WHERE d.source = 'w' AND d."offset" = 2), '{2 10 again}', '… is a dead letter with its new reason');
+DELETE FROM tenfold.kafka_dead d WHERE d.source = 'w';
+SELECT tenfold.drop_kafka_sink('w', topic) FROM unnest('{t,u,v}'::text[]) topic;
 
 -- An operator's word.
 SELECT throws_ok($$SELECT tenfold.set_kafka_offset('s', 't', 9, 1)$$, 'TF061', NULL, 'a partition that is not known');

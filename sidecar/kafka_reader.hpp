@@ -1,0 +1,145 @@
+// Reads topics of Kafka for one source: shares partitions with other instances by lease, begins each where
+// Postgres says that it is, and hands what comes to a target, which moves the offset in the transaction of
+// the effects. No group of Kafka is joined, and what is committed there is for people who watch the lag.
+//
+// Offsets that Kafka does not have any more stop the source until tenfold.set_kafka_offset().
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sidecar/kafka_client.hpp"
+#include "sidecar/metrics.hpp"
+#include "sidecar/trouble.hpp"
+#include "sidecar/worker_database.hpp"
+
+namespace tenfold::sidecar {
+
+using KafkaName = std::pair<std::string, int>;  // of a partition: topic and number
+
+// A partition that is ours.
+struct KafkaPlace {
+  KafkaName name;
+  int64_t epoch;
+  int64_t next;          // the offset that Postgres knows
+  int64_t read_to;       // what is before it is applied, or being so
+  bool is_busy = false;  // it is with the target
+  bool is_lost = false;  // another's, or to be claimed anew
+
+  std::string text() const { return name.first + "/" + std::to_string(name.second); }
+};
+
+// What becomes of messages.
+class KafkaTarget {
+ public:
+  virtual ~KafkaTarget() = default;
+
+  virtual Task<std::vector<std::string>> topics() = 0;
+  // Ends messages of one partition, and moves its offset and `next`. What it leaves, or throws at, is claimed
+  // and read anew. The messages must be gone before it waits for anything: their consumer may end meanwhile.
+  virtual Task<void> apply(KafkaPlace& place, std::vector<KafkaMessage> messages) = 0;
+  // The partition of an apply() under way is another's.
+  virtual void stop(const KafkaPlace& /*place*/) {}
+  // Somebody else may do better than an apply() under way.
+  virtual bool is_stuck(const KafkaPlace& /*place*/) const { return false; }
+};
+
+// The statements about partitions that both sides need.
+class KafkaStatements {
+ public:
+  KafkaStatements(const WorkerDatabase& database, std::string source);
+
+  const std::string& source() const { return source_; }
+
+  Query claim(const std::string& instance, const std::vector<KafkaName>& partitions,
+              std::chrono::milliseconds lease) const;
+  Query release(const std::string& instance) const;
+  // With messages for the topic's function, as literals of arrays; or none of them.
+  struct Arrays {
+    std::string offsets = "{}", keys = "{}", payloads = "{}", headers = "{}";
+  };
+  Query move(const KafkaName& name, int64_t epoch, std::optional<int64_t> from, int64_t next,
+             const Arrays& arrays) const;
+  struct Letter {
+    int64_t offset;
+    std::optional<std::string> key, payload;
+    std::string headers;  // a JSON object
+    std::string reason;
+    int attempts = 0;
+  };
+  Query bury(const KafkaName& name, Letter letter) const;
+
+ private:
+  std::string source_;
+  Statement claim_, release_, move_, bury_;
+};
+
+struct KafkaReaderOptions {
+  KafkaOptions kafka;
+  std::string group;     // under which Kafka is told how far we are
+  std::string instance;  // the name under which partitions are held
+  std::chrono::milliseconds lease;
+  std::chrono::milliseconds longest_pause;  // between two tries while something is away
+  size_t most_messages;                     // of one partition at once
+  bool one_by_one = false;                  // partitions are applied one after the other
+};
+
+class KafkaReader {
+ public:
+  KafkaReader(Loop& loop, const Log& log, WorkerDatabase& database, const KafkaStatements& statements,
+              prometheus::Counter& troubles, KafkaReaderOptions options, KafkaTarget& target);
+
+  void start();
+  void drain();
+  // Something is still applied, or its partitions are not given back yet.
+  bool is_busy() const { return is_running_; }
+  // Topics to read that the brokers do not have.
+  size_t absent_topics() const { return absent_count_; }
+
+ private:
+  struct Claimed;
+  using Place = std::shared_ptr<KafkaPlace>;
+
+  Task<void> run();
+  Task<void> consume();
+  Task<void> open();
+  Task<void> close();
+  Task<void> claim();
+  Task<std::vector<Claimed>> claimed_partitions();
+  Task<std::vector<KafkaName>> partitions();
+  void lose(KafkaPlace& place);
+  Task<Place> begin(Claimed claimed);
+  Task<void> assign();
+  Task<void> read();
+  Task<void> apply(Place place, std::vector<KafkaMessage> messages);
+  Task<void> all_applied();
+  Task<void> announce();
+  Task<void> give_back();
+
+  Loop& loop_;
+  const Log& log_;
+  WorkerDatabase& database_;
+  const KafkaStatements& statements_;
+  prometheus::Counter& troubles_;
+  const KafkaReaderOptions options_;
+  KafkaTarget& target_;
+  Trouble trouble_;
+  std::map<KafkaName, Trouble> trouble_of_;
+  KafkaThread thread_;
+  std::shared_ptr<KafkaConsumer> consumer_;
+  std::map<KafkaName, Place> places_;
+  std::vector<Place> assigned_;
+  std::chrono::steady_clock::time_point claim_at_{}, announce_at_{};
+  std::string absent_;
+  size_t applying_ = 0, absent_count_ = 0;
+  asio::steady_timer applied_;
+  bool is_running_ = false, draining_ = false, claims_now_ = false;
+};
+
+}  // namespace tenfold::sidecar
