@@ -151,6 +151,7 @@ class Sink : public sidecar::RunningWorker {
   Places places_;
   Clock::time_point claim_at_{}, announce_at_{};
   std::string absent_;
+  double absent_count_ = 0;
   bool running_ = false, draining_ = false;
   prometheus::Counter &messages_, &transactions_, &dead_, &troubles_;
 };
@@ -169,6 +170,8 @@ Sink::Sink(const Services& services)
           services.metrics.counter("tenfold_sink_transactions_total", "transactions that applied them")),
       dead_(services.metrics.counter("tenfold_sink_dead_total", "messages that became dead letters")),
       troubles_(services.metrics.counter("tenfold_sink_troubles_total", "times that it had to begin anew")) {
+  services.metrics.gauge("tenfold_sink_absent_topics", "topics to read that the brokers do not have",
+                         [this] { return absent_count_; });
   if (services.settings.text("kafka.bootstrap").empty())
     throw std::runtime_error("worker sink needs kafka.bootstrap: HOST:PORT of the brokers");
 }
@@ -256,9 +259,10 @@ Task<std::vector<Claimed>> Sink::claimed_partitions() {
   const auto known = co_await thread_.run(std::move(ask));
   std::vector<std::string> names, partitions;
   std::string absent;
+  absent_count_ = 0;
   for (const std::string& topic : wanted) {
     const auto found = known.find(topic);
-    if (found == known.end()) absent += (absent.empty() ? "" : ", ") + topic;
+    if (found == known.end()) absent += (absent_count_++ == 0 ? "" : ", ") + topic;
     for (int i = 0; found != known.end() && i < found->second; i++) {
       names.push_back(topic);
       partitions.push_back(std::to_string(i));
