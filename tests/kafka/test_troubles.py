@@ -156,7 +156,7 @@ def test_a_full_disk_of_the_broker(db, topic, start, tmp_path):
         fill(filler)
         for first in range(51, 1051, 100):
             publish(db, topic, first, first + 99)
-        wait_until(lambda: not is_alive(kafka.pid()), 'the broker ends', PATIENCE)
+        wait_until(lambda: not is_alive(kafka.pid()) and not kafka.listens(), 'the broker ends', PATIENCE)
         assert 'No space left on device' in (kafka.path / 'log').read_text()
         wait_for_trouble(daemon, 'relay', 'refused')
         filler.unlink()
