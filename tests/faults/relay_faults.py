@@ -42,7 +42,7 @@ BACKENDS = "SELECT pid FROM pg_stat_activity WHERE usename = 'tenfold_authentica
 OWNER = "SELECT split_part(owner, ':', 2)::int FROM tenfold.consumer WHERE name = %s"
 DISORDER = '''SELECT count(*) FROM (SELECT number, lag(number) OVER (PARTITION BY key ORDER BY n) AS before FROM public.taken WHERE topic = %s) t
   WHERE number <= before'''
-FENCED_BY = {'fenced': 'kafka', 'TF050': 'postgres', 'is over': 'lease'}  # what the log of a zombie says
+FENCED_BY = {'fenced': 'kafka', 'TF050': 'postgres', 'TF051': 'postgres', 'is over': 'lease'}  # what the log of a zombie says
 
 
 class KafkaDaemon(Gateway):

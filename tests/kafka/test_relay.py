@@ -115,33 +115,11 @@ def test_a_zombie_is_fenced(db, kafka, topic, start):
     check_once(kafka, topic, range(1, 31))
 
 
-def test_broker_down_and_back(db, kafka, topic, start):
-    daemon = start('relay')
-    publish(db, topic, 1, 10)
-    wait_for(kafka, topic, 10)
-    kafka.stop()
-    publish(db, topic, 11, 500)
-    lag = 'SELECT behind_events FROM tenfold.outbox_lag WHERE consumer = %s'
-    wait_until(lambda: db.execute(lag, [f'kafka:{topic}']).fetchone()[0] == 490, 'the lag is told')
-    wait_until(lambda: any('refused' in str(line) for line in daemon.log), 'the log says why')
-    kafka.start()
-    wait_for(kafka, topic, 500)
-    wait_until(lambda: db.execute(lag, [f'kafka:{topic}']).fetchone()[0] == 0, 'no lag is left')
-    check_once(kafka, topic, range(1, 501))
-
-
-def test_a_broker_that_refuses(db, kafka, topic, start):
-    publish(db, topic, 1, 1)
-    daemon = start('relay', **{'kafka.bootstrap': '127.0.0.1:1'})
-    wait_until(lambda: any('refused' in error for error in daemon.errors()), 'the log says why')
-    wait_until(lambda: 'tenfold_relay_troubles_total 0' not in daemon.admin('/metrics')[1], 'a metric counts')
-    assert daemon.admin('/metrics')[1].count('tenfold_relay_leads 0')
-
-
 def test_a_topic_that_does_not_exist(db, kafka, topic, start):
     publish(db, topic, 1, 5)
     daemon = start('relay', **{'relay.create_topics': 'off'})
     wait_until(lambda: any('does not exist' in error for error in daemon.errors()), 'the log says why')
+    wait_until(lambda: '\ntenfold_relay_troubles_total 0\n' not in daemon.admin('/metrics')[1], 'a metric counts')
     kafka.create_topic(topic, 2)
     kafka.create_topic(f'tenfold.relay.{topic}')
     wait_for(kafka, topic, 5)
@@ -166,16 +144,6 @@ def test_sasl_and_tls(db, kafka, topic, start):
     publish(db, topic, 1, 5)
     start('relay', **secure(kafka))
     wait_for(kafka, topic, 5)
-
-
-def test_a_wrong_certificate_and_a_wrong_password(db, kafka, topic, start):
-    publish(db, topic, 1, 5)
-    wrong = start('relay', **secure(kafka, **{'kafka.ca': '/etc/ssl/certs/ca-certificates.crt', 'events.lease': '1s'}))
-    wait_until(lambda: any('certificate' in error for error in wrong.errors()), 'the log says why')
-    wrong.__exit__()
-    wrong = start('relay', **secure(kafka, **{'kafka.sasl_password': 'guess', 'events.lease': '1s'}))
-    wait_until(lambda: any('uthentication' in error for error in wrong.errors()), 'the log says why')
-    assert 'guess' not in str(wrong.log)
 
 
 def test_what_kafka_will_never_take_is_a_dead_letter(db, kafka, topic, start):

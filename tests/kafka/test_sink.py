@@ -148,9 +148,11 @@ def test_a_topic_that_does_not_exist(db, kafka, name, table, start):
     db.execute('SELECT tenfold.create_kafka_sink(%s, %s, %s)', [name, name, f'public.take_{name}'])
     daemon = start('sink', **{'events.lease': '1s'})
     wait_until(lambda: any(line.get('topics') == name for line in daemon.log), 'the log says which')
+    daemon.wait_for_metric('tenfold_sink_absent_topics', 1)
     kafka.create_topic(name)
     kafka.send(name, [message(n) for n in range(5)])
     wait_until(lambda: len(taken(db, table)) == 5, 'all are applied')
+    daemon.wait_for_metric('tenfold_sink_absent_topics', 0)
 
 
 def test_there_and_back_through_the_broker(db, kafka, sink, table, start):

@@ -1,6 +1,7 @@
 """A private Kafka broker for tests: dev/kafka, from Python; and a client that knows nothing of tenfold."""
 import os
 import signal
+import socket
 import subprocess
 import time
 from dataclasses import dataclass
@@ -81,11 +82,16 @@ class Kafka:
         self._run('remove')
 
     def kill(self):
-        """SIGKILL; start() brings it back."""
+        """SIGKILL; start() brings it back. A process whose first thread is dead may still listen."""
         pid = self.pid()
         os.kill(pid, signal.SIGKILL)
-        while is_alive(pid):
+        while is_alive(pid) or self.listens():
             time.sleep(0.01)
+
+    def listens(self):
+        host, port = self.address.split(':')
+        with socket.socket() as client:
+            return client.connect_ex((host, int(port))) == 0
 
     def pid(self):
         return int((self.path / 'pid').read_text())

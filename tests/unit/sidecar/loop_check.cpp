@@ -2,6 +2,7 @@
 // are built without Boost. The client's other side is the daemon's server, on the same loop.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "sidecar/http_server.hpp"
 #include "sidecar/process.hpp"
 #include "sidecar/provider_client.hpp"
+#include "sidecar/trouble.hpp"
 
 namespace tenfold::sidecar {
 namespace {
@@ -200,6 +202,26 @@ TEST(client, knows_whose_fault_it_is) {
     return client.send(HttpCall{"GET", "http://127.0.0.1:1/"});
   });
   EXPECT_STREQ(outcome_of(refused), "failure");
+}
+
+TEST(trouble, waits_twice_as_long_from_try_to_try) {
+  Trouble trouble(quiet, 300ms);
+  for (const auto whole : {50ms, 100ms, 200ms, 300ms, 300ms}) {
+    const auto pause = trouble.meet("cannot", "why");
+    EXPECT_GE(pause, whole / 2);
+    EXPECT_LE(pause, whole);
+  }
+  trouble.end("can");
+  EXPECT_LE(trouble.meet("cannot", "why"), 50ms);
+}
+
+TEST(trouble, is_logged_once_for_each_reason) {
+  const Log log(Log::Format::json, LogLevel::warning);
+  Trouble trouble(log, 300ms);
+  testing::internal::CaptureStderr();
+  for (const char* reason : {"down", "down", "full", "full", "down"}) trouble.meet("cannot", reason);
+  const std::string lines = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::ranges::count(lines, '\n'), 3) << lines;
 }
 
 TEST(provider, outcomes) {
