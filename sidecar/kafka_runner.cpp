@@ -220,7 +220,7 @@ Task<void> KafkaRunner::Feed::run(const void* owner, Batch& batch, const End& en
       end.committed(settled);
       ended = settled;
     }
-  } catch (const PgRefusal&) {
+  } catch (...) {
     batches_.erase(owner);
     throw;
   }
