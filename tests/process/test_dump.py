@@ -123,6 +123,7 @@ def can_make_trixie():
 @pytest.mark.skipif(not can_make_trixie(), reason='needs root on Debian 12, for a chroot of Debian 13')
 def test_a_dump_from_15_restores_into_17(filled):
     """Whose xids are far behind: what was not consumed comes once, in order, and then what is published there."""
+    subprocess.run([ROOT / 'dev' / 'trixie', 'run', '--', 'true'], check=True)  # makes it, where it is not there
     inside = Path(subprocess.check_output([ROOT / 'dev' / 'trixie', 'path'], text=True).strip()) / 'tenfold'
     place = inside / '.run' / 'dump-from-15'
     place.mkdir(parents=True, exist_ok=True)
