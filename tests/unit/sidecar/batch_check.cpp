@@ -44,7 +44,7 @@ class BatchCheck : public testing::Test {
     };
     loop_.io().restart();
     loop_.spawn("test", task());
-    loop_.run();
+    loop_.io().run();  // Loop::run() is for once: it ends with the loop's timers
   }
 
   static Transaction effects_of(const Batch& batch) {
