@@ -172,6 +172,15 @@ def wait_until_consumed(db, events, runner):
         time.sleep(0.05)
 
 
+def wait_until_emptied(db):
+    """A rotation leaves a slot that somebody else has locked, autovacuum say, to the next one."""
+    deadline = time.monotonic() + 60
+    while not db.execute("SELECT value >= 10 FROM tenfold.metric WHERE name = 'tenfold_event_slots_empty'").fetchone()[0]:
+        assert time.monotonic() < deadline, 'slots stay full'
+        db.execute('SELECT tenfold.rotate_events()')
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize('seed', [1, 2])
 def test_every_event_is_handled_once_in_the_order_of_its_key(cluster, seed):
     with connect(cluster) as db:
@@ -200,7 +209,6 @@ def test_every_event_is_handled_once_in_the_order_of_its_key(cluster, seed):
         assert db.execute('SELECT count(*) FROM public.handled').fetchone()[0] == events * CONSUMERS
         lag = 'SELECT DISTINCT behind_events, retrying, parked, dead FROM tenfold.outbox_lag WHERE consumer LIKE %s'
         assert db.execute(lag, [f'c{seed}%']).fetchall() == [(0, 0, 0, 0)]
-        db.execute('SELECT tenfold.rotate_events()')
-        assert db.execute("SELECT value >= 10 FROM tenfold.metric WHERE name = 'tenfold_event_slots_empty'").fetchone() == (True,)
+        wait_until_emptied(db)
         for c in range(CONSUMERS):
             db.execute('SELECT tenfold.drop_consumer(%s)', [f'c{seed}{c}'])
