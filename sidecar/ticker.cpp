@@ -23,7 +23,6 @@ Ticker::Ticker(Loop& loop, const Log& log, WorkerDatabase& database, std::chrono
       rotate_(database.statement("SELECT tenfold.rotate_events()")) {}
 
 void Ticker::start() {
-  if (std::exchange(ticking_, true)) return;
   loop_.spawn("ticks", tick_for_ever());
   loop_.spawn("rotation of the log", rotate_for_ever());
 }

@@ -16,7 +16,7 @@ class Ticker {
   Ticker(Loop& loop, const Log& log, WorkerDatabase& database, std::chrono::milliseconds every,
          std::function<void()> on_tick);
 
-  void start();  // the second time does nothing
+  void start();
   void drain() { draining_ = true; }
 
  private:
@@ -29,7 +29,7 @@ class Ticker {
   std::chrono::milliseconds every_;
   std::function<void()> on_tick_;
   Statement tick_, rotate_;
-  bool ticking_ = false, draining_ = false;
+  bool draining_ = false;
 };
 
 }  // namespace tenfold::sidecar
