@@ -68,6 +68,7 @@ void Session::add_topics(const std::map<std::string, int>& topics) {
 
 Sent Session::send(const Rows& events, const Marker& marker) {
   Sent sent;
+  const auto begun_at = std::chrono::steady_clock::now();
   const std::string tick = std::to_string(marker.tick);
   try {
     producer_.begin();
@@ -76,8 +77,9 @@ Sent Session::send(const Rows& events, const Marker& marker) {
         sent.refused.emplace_back(number<int64_t>(events.text(row, event_id)),
                                   "larger than Kafka takes (message.max.bytes)");
     if (sent.refused.empty()) commit(marker);
+    sent.time = std::chrono::steady_clock::now() - begun_at;
   } catch (const sidecar::KafkaFailure&) {
-    sent = {producer_.refused(), options_.is_careful};
+    sent = {{}, producer_.refused(), options_.is_careful};
     if (sent.refused.empty()) throw;
   }
   return sent;

@@ -26,7 +26,8 @@ using Refused = std::vector<std::pair<int64_t, std::string>>;
 
 // If any was refused, nothing was committed, and the session is of no use any more.
 struct Sent {
-  Refused refused;
+  std::chrono::duration<double> time{};  // that the transaction took
+  Refused refused = {};
   bool is_sure =
       true;  // false: the broker refused what came together, and one of them may be to blame for all
 };

@@ -131,7 +131,7 @@ class Relay : public sidecar::RunningWorker {
   Task<bool> relay_retries();
   Task<std::optional<Batch>> read_batch(int64_t position, int64_t from_tick);
   sidecar::Future<Sent> begin_to_send(const Batch& batch);
-  Task<void> note_sent(const Batch& batch, Clock::time_point begun_at, const Sent& sent);
+  Task<void> note_sent(const Batch& batch, const Sent& sent);
   Task<void> bury(Refused refused);
   Task<void> add_new_topics(const Rows& events);
   Task<void> write(Marker marker);
@@ -372,11 +372,10 @@ Task<bool> Relay::relay_batch() {
   const Batch batch = *std::exchange(ahead_, std::nullopt);
   const std::string from = std::to_string(marker_.tick), to = std::to_string(batch.marker.tick);
   co_await add_new_topics(*batch.events);
-  const auto begun_at = Clock::now();
   auto sending = begin_to_send(batch);
   ahead_ = co_await read_batch(marker_.tick, batch.marker.tick);
   const Sent sent = co_await sending.get();
-  co_await note_sent(batch, begun_at, sent);
+  co_await note_sent(batch, sent);
   co_await database_.ask(statements_.finish, consumer_, epoch(), from, to, marker_.fingerprint);
   co_return true;
 }
@@ -393,7 +392,7 @@ Task<std::optional<Relay::Batch>> Relay::read_batch(int64_t position, int64_t fr
                   {number<int64_t>(to), marker_.database, std::string(next.text(0, 1)), marker_.retry}};
 }
 
-Task<void> Relay::note_sent(const Batch& batch, Clock::time_point begun_at, const Sent& sent) {
+Task<void> Relay::note_sent(const Batch& batch, const Sent& sent) {
   if (!sent.refused.empty() && !sent.is_sure) {
     careful_until_ = Clock::now() + careful_time;
     throw std::runtime_error(
@@ -405,7 +404,7 @@ Task<void> Relay::note_sent(const Batch& batch, Clock::time_point begun_at, cons
   marked_at_ = Clock::now();
   events_.Increment(batch.events->size());
   transactions_.Increment();
-  seconds_.Observe(std::chrono::duration<double>(marked_at_ - begun_at).count());
+  seconds_.Observe(sent.time.count());
 }
 
 // At once, and not with the batch: Kafka may have that before the database knows. The log then leaves them
@@ -452,10 +451,9 @@ Task<bool> Relay::relay_retries() {
   Batch batch{std::make_shared<const Rows>(std::move(rows)), marker_};
   batch.marker.retry = number<int64_t>(batch.events->text(0, 6));
   co_await add_new_topics(*batch.events);
-  const auto begun_at = Clock::now();
   auto sending = begin_to_send(batch);
   const Sent sent = co_await sending.get();
-  co_await note_sent(batch, begun_at, sent);
+  co_await note_sent(batch, sent);
   co_await database_.ask(statements_.finish_retries, consumer_, epoch());
   co_return true;
 }

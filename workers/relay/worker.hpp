@@ -10,6 +10,7 @@
 //    content.
 // 4. Holds it against the database. Ticks up to it are only finished.
 // 5. For each batch: begin, produce, the new marker into the same transaction, commit, finish_relay_batch().
+//    The next one is read meanwhile.
 //
 // After any failure a new session begins, at 1. What Kafka will never take (too large) becomes a dead letter
 // before the batch is sent again without it. Redriven events belong to no tick: they go under a number that
