@@ -369,7 +369,8 @@ sidecar::Future<Sent> Relay::begin_to_send(const Batch& batch) {
 Task<bool> Relay::relay_batch() {
   if (!ahead_) ahead_ = co_await read_batch(marker_.tick, marker_.tick);
   if (!ahead_) co_return false;
-  const Batch batch = *std::exchange(ahead_, std::nullopt);
+  Batch batch = *std::exchange(ahead_, std::nullopt);
+  batch.marker.retry = marker_.retry;  // retries may have been sent since it was read
   const std::string from = std::to_string(marker_.tick), to = std::to_string(batch.marker.tick);
   co_await add_new_topics(*batch.events);
   auto sending = begin_to_send(batch);
