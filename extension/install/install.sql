@@ -6,7 +6,7 @@ DECLARE
   done text[] := '{}';
 BEGIN
   PERFORM tenfold._check_can_install(module);
-  PERFORM pg_advisory_xact_lock(hashtextextended('tenfold.install', 0));
+  PERFORM tenfold._lock('install', 0);
   FOR part IN SELECT * FROM tenfold._modules_for(module) LOOP
     PERFORM tenfold._install_one(part);
     done := done || part.module;

@@ -7,7 +7,7 @@ DECLARE
 BEGIN
   PERFORM tenfold._check_can_install(uninstall.module);
   PERFORM tenfold._check_can_uninstall(uninstall.module, confirm);
-  PERFORM pg_advisory_xact_lock(hashtextextended('tenfold.install', 0));
+  PERFORM tenfold._lock('install', 0);
   SELECT * INTO part FROM tenfold.module_source s WHERE s.module = uninstall.module;
   PERFORM tenfold._unschedule_jobs(part.module);
   IF part.schema_name = 'tenfold' THEN

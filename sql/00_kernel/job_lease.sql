@@ -104,14 +104,14 @@ COMMENT ON FUNCTION tenfold._take_due IS 'takes the first jobs of a line';
 CREATE OR REPLACE FUNCTION tenfold._key_lock(queue_id int, concurrency_key text) RETURNS bigint
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN hashtextextended(concurrency_key, queue_id);
-COMMENT ON FUNCTION tenfold._key_lock IS 'the advisory lock of a concurrency key; who takes several takes them in ascending order';
+COMMENT ON FUNCTION tenfold._key_lock IS 'the key of the lock (_lock(), job_key) of a concurrency key; who takes several takes them in ascending order';
 
 -- Under the key's lock until the transaction ends, so that two who count do not both find the last place free.
 CREATE OR REPLACE FUNCTION tenfold._free_places(q tenfold.queue, key text) RETURNS bigint
 LANGUAGE plpgsql
 AS $$
 BEGIN
-  PERFORM pg_advisory_xact_lock(tenfold._key_lock(q.queue_id, key));
+  PERFORM tenfold._lock('job_key', tenfold._key_lock(q.queue_id, key));
   RETURN greatest(0, q.concurrency - (SELECT count(*) FROM tenfold.job_running r WHERE r.queue_id = q.queue_id AND r.concurrency_key = key));
 END
 $$;

@@ -39,7 +39,7 @@ AS $$
 DECLARE
   share bigint;
 BEGIN
-  PERFORM pg_advisory_xact_lock(hashtextextended(claim_kafka_partitions.source, 11));  -- claims of a source, one after the other
+  PERFORM tenfold._lock('kafka_source', hashtextextended(claim_kafka_partitions.source, 0));  -- claims of a source, one after the other
   INSERT INTO tenfold.kafka_instance AS i VALUES (claim_kafka_partitions.source, claim_kafka_partitions.instance, clock_timestamp() + lease)
     ON CONFLICT ON CONSTRAINT kafka_instance_pkey DO UPDATE SET expires_at = excluded.expires_at;
   DELETE FROM tenfold.kafka_instance i WHERE i.source = claim_kafka_partitions.source AND i.expires_at < clock_timestamp();

@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION tenfold._refuse_other_kind(source text, is_workers bo
 LANGUAGE plpgsql
 AS $$
 BEGIN
-  PERFORM pg_advisory_xact_lock(hashtextextended(source, 11));
+  PERFORM tenfold._lock('kafka_source', hashtextextended(source, 0));
   IF EXISTS (SELECT FROM tenfold.kafka_sink s WHERE s.source = _refuse_other_kind.source AND (s.handler IS NULL) <> is_workers) THEN
     RAISE EXCEPTION 'source "%" of Kafka is read by %', source, CASE WHEN is_workers THEN 'functions' ELSE 'a worker' END
       USING ERRCODE = '42710', HINT = 'Its partitions are shared among those that read it: take another name.';
