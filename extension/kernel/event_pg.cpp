@@ -1,10 +1,12 @@
 #include <map>
 
 #include "pg/datum.hpp"
+#include "pg/elements.hpp"
 #include "pg/guard.hpp"
+#include "pg/jsonb.hpp"
+#include "pg/page_insert.hpp"
 #include "pg/spi.hpp"
 #include "pg/table_copy.hpp"
-#include "pg/version.hpp"
 
 extern "C" {
 #include <access/detoast.h>
@@ -13,13 +15,8 @@ extern "C" {
 #include <access/tableam.h>
 #include <access/xlog.h>
 #include <catalog/namespace.h>
-#include <catalog/pg_type.h>
 #include <commands/sequence.h>
-#include <executor/executor.h>
-#include <utils/array.h>
-#include <utils/jsonb.h>
 #include <utils/lsyscache.h>
-#include <utils/memutils.h>
 #include <utils/snapmgr.h>
 #include <utils/timestamp.h>
 #include <utils/xid8.h>
@@ -29,240 +26,179 @@ namespace pg = tenfold::pg;
 
 namespace {
 
+using pg::Elements;
+
 // The columns of tenfold.event, in their order.
-enum Column { event_id, xid, published_at, incarnation, topic_id, slot, key, payload, headers, columns };
-constexpr const char* names[columns] = {"event_id", "xid", "published_at", "incarnation", "topic_id",
-                                        "slot",     "key", "payload",      "headers"};
-constexpr int rows_at_once = 200;
+namespace event {
+enum { event_id, xid, published_at, incarnation, topic_id, bytes, slot, key, payload, headers, count };
+constexpr pg::Column columns[count] = {
+    {"event_id", INT8OID},    {"xid", XID8OID},      {"published_at", TIMESTAMPTZOID},
+    {"incarnation", INT4OID}, {"topic_id", INT4OID}, {"bytes", INT4OID},
+    {"slot", INT2OID},        {"key", TEXTOID},      {"payload", JSONBOID},
+    {"headers", JSONBOID}};
+}  // namespace event
 
-// The elements of an array argument; after them, and where it is NULL, NULLs.
-struct Elements {
-  Datum* values = nullptr;
-  bool* nulls = nullptr;
-  int count = 0;
+// Those of tenfold.event_state.
+namespace state {
+enum { one_row, slot, slot_since, incarnation, system_identifier, written_by, count };
+constexpr pg::Column columns[count] = {{"one_row", BOOLOID},           {"slot", INT2OID},
+                                       {"slot_since", TIMESTAMPTZOID}, {"incarnation", INT4OID},
+                                       {"system_identifier", INT8OID}, {"written_by", XIDOID}};
+}  // namespace state
 
-  static Elements of_one(NullableDatum* one) { return {&one->value, &one->isnull, 1}; }
-  bool is_null(int i) const { return i >= count || nulls[i]; }
+constexpr int most_key_bytes = 1024;
+
+// A set of events, as SQL gives it. A key or headers of NULL: none.
+struct Events {
+  Elements keys, payloads, headers;
+
+  int count() const { return payloads.count; }
 };
 
-Elements elements(FunctionCallInfo info, int argument, Oid type) {
-  Elements e;
-  if (!info->args[argument].isnull)
-    deconstruct_array(DatumGetArrayTypeP(info->args[argument].value), type, -1, false, TYPALIGN_INT,
-                      &e.values, &e.nulls, &e.count);
+void refuse_other_counts(int keys, int payloads, int headers) {
+  ereport(ERROR, errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+          errmsg("%d keys and %d headers for %d payloads", keys, headers, payloads),
+          errhint("As many of each; keys or headers of NULL: none at all."));
+}
+
+Events events_of(FunctionCallInfo info, int first) {
+  const NullableDatum* a = info->args + first;
+  const Events e{Elements::of(a[0], TEXTOID, "keys"), Elements::of(a[1], JSONBOID, "payloads"),
+                 Elements::of(a[2], JSONBOID, "headers")};
+  if ((!a[0].isnull && e.keys.count != e.count()) || (!a[2].isnull && e.headers.count != e.count()))
+    refuse_other_counts(e.keys.count, e.count(), e.headers.count);
   return e;
 }
 
-// The bytes of a JSON value's text, as jsonb::text would give it, without writing it.
-int text_bytes(const JsonbContainer* json);
-
-int text_bytes_of_string(const char* text, int length) {
-  int bytes = length + 2;
-  for (int i = 0; i < length; i++) {
-    const unsigned char c = text[i];
-    if (c == '"' || c == '\\' || c == '\b' || c == '\f' || c == '\n' || c == '\r' || c == '\t')
-      bytes += 1;
-    else if (c < ' ')
-      bytes += 5;
+// The bytes of an event as text; 0: its topic does not take it.
+int32_t bytes_of(const Events& e, int i, int32_t most) {
+  if (e.payloads.is_null(i)) return 0;
+  const int64_t key = e.keys.is_null(i) ? 0 : toast_raw_datum_size(e.keys.values[i]) - VARHDRSZ;
+  int64_t headers = 2;
+  if (!e.headers.is_null(i)) {
+    const Jsonb* value = DatumGetJsonbP(e.headers.values[i]);
+    if (!pg::jsonb_is_object_of_texts(value)) return 0;
+    headers = pg::jsonb_text_bytes(value, most);
   }
-  return bytes;
+  if (key > most_key_bytes || key + headers > most) return 0;
+  const int64_t all =
+      key + headers + pg::jsonb_text_bytes(DatumGetJsonbP(e.payloads.values[i]), most - key - headers);
+  return all > most ? 0 : static_cast<int32_t>(all);
 }
 
-int text_bytes_of_entry(JEntry entry, const char* data, uint32 offset, int length) {
-  if (JBE_ISSTRING(entry)) return text_bytes_of_string(data + offset, length);
-  if (JBE_ISBOOL_FALSE(entry)) return 5;
-  if (JBE_ISBOOL_TRUE(entry) || JBE_ISNULL(entry)) return 4;
-  const char* aligned = data + INTALIGN(offset);
-  if (JBE_ISCONTAINER(entry)) return text_bytes(reinterpret_cast<const JsonbContainer*>(aligned));
-  return strlen(DatumGetCString(DirectFunctionCall1(numeric_out, PointerGetDatum(aligned))));
-}
-
-int text_bytes(const JsonbContainer* json) {
-  check_stack_depth();
-  const int parts = JsonContainerSize(json), entries = JsonContainerIsObject(json) ? 2 * parts : parts;
-  const char* data = reinterpret_cast<const char*>(&json->children[entries]);
-  // Brackets, and ", " or ": " between two.
-  int bytes = JsonContainerIsScalar(json) ? 0 : 2 + 2 * std::max(0, entries - 1);
-  uint32 offset = 0;
-  for (int i = 0; i < entries; i++) {
-    const JEntry entry = json->children[i];
-    bytes += text_bytes_of_entry(entry, data, offset, getJsonbLength(json, i));
-    JBE_ADVANCE_OFFSET(offset, entry);
-  }
-  return bytes;
-}
-
-int text_bytes(Datum json) {
-  return text_bytes(&DatumGetJsonbP(json)->root);
-}
-
-bool is_object_of_texts(Datum json) {
-  Jsonb* value = DatumGetJsonbP(json);
-  if (!JB_ROOT_IS_OBJECT(value)) return false;
-  const int pairs = JB_ROOT_COUNT(value);
-  for (int i = pairs; i < 2 * pairs; i++)  // after the names
-    if (!JBE_ISSTRING(value->root.children[i])) return false;
-  return true;
-}
-
-struct Limits {
-  int bytes, key_bytes;
-};
-
-// The number of the first event, from 1, that is not taken; 0: all are. Memory of each is given back: the set
-// may be large.
-int first_refused(const Elements& keys, const Elements& payloads, const Elements& heads, Limits most) {
+// The bytes of each event; NULL: one is not taken. What is detoasted is given back: the set may be large.
+const int32_t* measure(const Events& e, int32_t most) {
+  auto* bytes =
+      static_cast<int32_t*>(MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32_t) * (e.count() + 1)));
   MemoryContext own = AllocSetContextCreate(CurrentMemoryContext, "tenfold event", ALLOCSET_DEFAULT_SIZES);
   MemoryContext caller = MemoryContextSwitchTo(own);
-  int refused = 0;
-  for (int i = 0; i < payloads.count && refused == 0; i++) {
+  bool all = true;
+  for (int i = 0; i < e.count() && all; i++) {
     CHECK_FOR_INTERRUPTS();
-    const int key_bytes = keys.is_null(i) ? 0 : toast_raw_datum_size(keys.values[i]) - VARHDRSZ;
-    int bytes = key_bytes + 2;
-    if (!payloads.nulls[i]) bytes += text_bytes(payloads.values[i]);
-    if (!heads.is_null(i)) bytes += text_bytes(heads.values[i]) - 2;
-    if (payloads.nulls[i] || bytes > most.bytes || key_bytes > most.key_bytes ||
-        (!heads.is_null(i) && !is_object_of_texts(heads.values[i])))
-      refused = i + 1;
+    all = (bytes[i] = bytes_of(e, i, most)) != 0;
     MemoryContextReset(own);
   }
   MemoryContextSwitchTo(caller);
   MemoryContextDelete(own);
-  return refused;
+  return all ? bytes : nullptr;
 }
 
-// Whether a row of our columns is all that an insert needs.
-bool is_plain(Relation table) {
-  TupleDesc shape = RelationGetDescr(table);
-  if (shape->natts != columns || table->trigdesc != nullptr || table->rd_rel->relrowsecurity ||
-      table->rd_rel->relkind != RELKIND_RELATION ||
-      (shape->constr != nullptr && shape->constr->num_check > 0))
-    return false;
-  for (int i = 0; i < columns; i++)
-    if (strcmp(NameStr(TupleDescAttr(shape, i)->attname), names[i]) != 0) return false;
-  return true;
-}
-
-// What COPY does: pages at a time, one record of WAL for each.
-class Insert {
- public:
-  Insert(Relation table, int most)
-      : table_(table), state_(CreateExecutorState()), target_(makeNode(ResultRelInfo)) {
-    InitResultRelInfo(target_, table, 0, nullptr, 0);
-    ExecOpenIndices(target_, false);
-    for (int i = 0; i < std::min(most, rows_at_once); i++)
-      slots_[made_++] = table_slot_create(table, nullptr);
-  }
-
-  // A row's place to be filled, of its columns' values and nulls.
-  TupleTableSlot* next() {
-    if (filled_ == made_) flush();
-    TupleTableSlot* row = slots_[filled_++];
-    ExecClearTuple(row);
-    return row;
-  }
-
-  void finish() {
-    flush();
-    for (int i = 0; i < made_; i++) ExecDropSingleTupleTableSlot(slots_[i]);
-    ExecCloseIndices(target_);
-    FreeExecutorState(state_);
-  }
-
- private:
-  void flush() {
-    CHECK_FOR_INTERRUPTS();
-    MemoryContext caller = MemoryContextSwitchTo(GetPerTupleMemoryContext(state_));
-    table_multi_insert(table_, slots_, filled_, GetCurrentCommandId(true), 0, nullptr);
-    MemoryContextSwitchTo(caller);
-    for (int i = 0; i < filled_; i++) {
-      ResetPerTupleExprContext(state_);
-      pg::insert_index_tuples(target_, slots_[i], state_);
-    }
-    filled_ = 0;
-  }
-
-  Relation table_;
-  EState* state_;
-  ResultRelInfo* target_;
-  TupleTableSlot* slots_[rows_at_once];
-  int made_ = 0, filled_ = 0;
-};
-
-// Where events go, as Datums of their columns.
+// Where events go now.
 struct Place {
-  Datum incarnation, topic_id, slot;
+  int16_t slot;
+  int32_t incarnation;
+  bool is_copy;  // of the database, whose incarnation is not open yet: its publishers are ahead of its first
+                 // tick
 };
 
-// Gives the last id; 0: the set is empty.
-int64 insert_events(Relation table, Oid sequence, const Place& place, const Elements& keys,
-                    const Elements& payloads, const Elements& heads) {
+void refuse_changed_state() {
+  ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+          errmsg("tenfold.event_state has other columns than tenfold gave it, or no row"),
+          errhint("Undo what was altered: every event is written by what it says."));
+}
+
+Place place_in(TupleTableSlot* row) {
+  const auto value = [row](int column) {
+    if (row->tts_isnull[column]) refuse_changed_state();
+    return row->tts_values[column];
+  };
+  slot_getallattrs(row);
+  bool is_ours = false;
+  HeapTuple tuple = ExecFetchSlotHeapTuple(row, false, &is_ours);
+  const bool is_copy =
+      static_cast<uint64>(DatumGetInt64(value(state::system_identifier))) != GetSystemIdentifier() ||
+      DatumGetTransactionId(value(state::written_by)) != HeapTupleHeaderGetRawXmin(tuple->t_data);
+  return {DatumGetInt16(value(state::slot)), DatumGetInt32(value(state::incarnation)) + is_copy, is_copy};
+}
+
+// Under a snapshot of now, whatever the transaction's isolation. The lock stays, and comes before the
+// snapshot: tenfold._open_incarnation() waits for those that have read the row.
+Place read_place() {
+  Relation table =
+      table_open(get_relname_relid("event_state", get_namespace_oid("tenfold", false)), AccessShareLock);
+  if (!pg::begins_with(table, state::columns)) refuse_changed_state();
+  Snapshot now = RegisterSnapshot(GetLatestSnapshot());
+  TableScanDesc scan = table_beginscan(table, now, 0, nullptr);
+  TupleTableSlot* row = table_slot_create(table, nullptr);
+  if (!table_scan_getnextslot(scan, ForwardScanDirection, row)) refuse_changed_state();
+  const Place place = place_in(row);
+  ExecDropSingleTupleTableSlot(row);
+  table_endscan(scan);
+  UnregisterSnapshot(now);
+  table_close(table, NoLock);
+  return place;
+}
+
+// Gives the last id; 0: the set is empty. The transaction has its id before an event has its own: ticks rely
+// on that.
+int64 insert_events(Relation table, Oid sequence, Place place, int32_t topic_id, const Events& e,
+                    const int32_t* bytes) {
   const Datum published_in = FullTransactionIdGetDatum(GetTopFullTransactionId());
   const Datum now = TimestampTzGetDatum(GetCurrentTimestamp());
   const Datum no_headers = DirectFunctionCall1(jsonb_in, CStringGetDatum("{}"));
   int64 id = 0;
-  Insert insert(table, payloads.count);
-  for (int i = 0; i < payloads.count; i++) {
+  pg::PageInsert insert(table, e.count());
+  for (int i = 0; i < e.count(); i++) {
     TupleTableSlot* row = insert.next();
-    memset(row->tts_isnull, 0, columns);
-    row->tts_isnull[key] = keys.is_null(i);
-    row->tts_values[event_id] = Int64GetDatum(id = nextval_internal(sequence, false));
-    row->tts_values[xid] = published_in;
-    row->tts_values[published_at] = now;
-    row->tts_values[incarnation] = place.incarnation;
-    row->tts_values[topic_id] = place.topic_id;
-    row->tts_values[slot] = place.slot;
-    row->tts_values[key] = keys.is_null(i) ? 0 : keys.values[i];
-    row->tts_values[payload] = payloads.values[i];
-    row->tts_values[headers] = heads.is_null(i) ? no_headers : heads.values[i];
+    memset(row->tts_isnull, 0, event::count);
+    row->tts_isnull[event::key] = e.keys.is_null(i);
+    row->tts_values[event::event_id] = Int64GetDatum(id = nextval_internal(sequence, false));
+    row->tts_values[event::xid] = published_in;
+    row->tts_values[event::published_at] = now;
+    row->tts_values[event::incarnation] = Int32GetDatum(place.incarnation);
+    row->tts_values[event::topic_id] = Int32GetDatum(topic_id);
+    row->tts_values[event::bytes] = Int32GetDatum(bytes[i]);
+    row->tts_values[event::slot] = Int16GetDatum(place.slot);
+    row->tts_values[event::key] = e.keys.is_null(i) ? 0 : e.keys.values[i];
+    row->tts_values[event::payload] = e.payloads.values[i];
+    row->tts_values[event::headers] = e.headers.is_null(i) ? no_headers : e.headers.values[i];
     ExecStoreVirtualTuple(row);
   }
   insert.finish();
   return id;
 }
 
-// As above; nothing, and nothing is done, if the table is not as we made it.
-std::optional<int64_t> append(const Place& place, const Elements& keys, const Elements& payloads,
-                              const Elements& heads) {
+// The rows of tenfold.topic, as far as publishing asks.
+struct Topic {
+  int32_t id, max_bytes;
+};
+
+// As above; nothing, and nothing is done, if an event is not taken or the table is not as we made it.
+std::optional<int64_t> append(Topic to, const Events& e) {
+  const int32_t* bytes = measure(e, to.max_bytes);
+  if (bytes == nullptr) return std::nullopt;
+  const Place place = read_place();
   const Oid schema = get_namespace_oid("tenfold", false);
   char name[NAMEDATALEN];
-  snprintf(name, sizeof name, "event_%d", DatumGetInt16(place.slot));
+  snprintf(name, sizeof name, "event_%d", place.slot);
   Relation table = table_open(get_relname_relid(name, schema), RowExclusiveLock);
   std::optional<int64_t> last;
-  if (is_plain(table))
-    last = insert_events(table, get_relname_relid("event_id", schema), place, keys, payloads, heads);
+  if (pg::takes_plain_rows(table, event::columns))
+    last = insert_events(table, get_relname_relid("event_id", schema), place, to.id, e, bytes);
   table_close(table, NoLock);
   return last;
 }
 
-// What tenfold._event_place() says, without a plan. The lock stays, and comes before the snapshot: see
-// tenfold._open_incarnation().
-void read_place(Place& place) {
-  enum { slot_column = 1, incarnation_column = 3, identifier_column = 4, written_by_column = 5 };
-  Relation state =
-      table_open(get_relname_relid("event_state", get_namespace_oid("tenfold", false)), AccessShareLock);
-  Snapshot now = RegisterSnapshot(GetLatestSnapshot());
-  TableScanDesc scan = table_beginscan(state, now, 0, nullptr);
-  TupleTableSlot* row = table_slot_create(state, nullptr);
-  if (!table_scan_getnextslot(scan, ForwardScanDirection, row)) elog(ERROR, "tenfold.event_state is empty");
-  slot_getallattrs(row);
-  bool is_ours = false;
-  HeapTuple tuple = ExecFetchSlotHeapTuple(row, false, &is_ours);
-  const bool is_copy =
-      static_cast<uint64>(DatumGetInt64(row->tts_values[identifier_column])) != GetSystemIdentifier() ||
-      DatumGetTransactionId(row->tts_values[written_by_column]) != HeapTupleHeaderGetRawXmin(tuple->t_data);
-  place.slot = row->tts_values[slot_column];
-  place.incarnation = Int32GetDatum(DatumGetInt32(row->tts_values[incarnation_column]) + is_copy);
-  ExecDropSingleTupleTableSlot(row);
-  table_endscan(scan);
-  UnregisterSnapshot(now);
-  table_close(state, NoLock);
-}
-
-// The rows of tenfold.topic that have no schema.
-struct Topic {
-  int32_t id, max_bytes;
-};
 using Topics = std::map<std::string, Topic, std::less<>>;
 
 void read_topics(Topics& topics) {
@@ -280,23 +216,22 @@ TF_FUNCTION(tf_system_identifier) {
   return pg::datum(static_cast<int64_t>(GetSystemIdentifier()));
 }
 
-TF_FUNCTION(tf_first_refused_event) {
+TF_FUNCTION(tf_event_place) {
+  const Place place = pg::call([] { return read_place(); });
+  const NullableDatum row[] = {pg::nullable(place.slot), pg::nullable(place.incarnation),
+                               pg::nullable(place.is_copy)};
+  return pg::row_datum(args.info(), row);
+}
+
+TF_FUNCTION(tf_count_events) {
   FunctionCallInfo info = args.info();
-  const Limits most{args.get<int32_t>(3, "max_bytes"), args.get<int32_t>(4, "max_key_bytes")};
-  const int32_t refused = pg::call([&] {
-    return first_refused(elements(info, 0, TEXTOID), elements(info, 1, JSONBOID), elements(info, 2, JSONBOID),
-                         most);
-  });
-  return refused == 0 ? args.null() : pg::datum(refused);
+  return pg::datum(int32_t{pg::call([info] { return events_of(info, 0).count(); })});
 }
 
 TF_FUNCTION(tf_insert_events) {
+  const Topic to{args.get<int32_t>(0, "topic_id"), args.get<int32_t>(1, "max_bytes")};
   FunctionCallInfo info = args.info();
-  const auto id = pg::call([info] {
-    const Place place{info->args[0].value, info->args[1].value, info->args[2].value};
-    return append(place, elements(info, 3, TEXTOID), elements(info, 4, JSONBOID),
-                  elements(info, 5, JSONBOID));
-  });
+  const auto id = pg::call([info, to] { return append(to, events_of(info, 2)); });
   return id ? pg::datum(*id) : args.null();
 }
 
@@ -307,13 +242,10 @@ TF_FUNCTION(tf_publish) {
   if (topic == known.end()) return args.null();
   FunctionCallInfo info = args.info();
   const Topic to = topic->second;
-  const auto id = pg::call([info, to]() -> std::optional<int64_t> {
-    const Elements keys = Elements::of_one(&info->args[1]), payloads = Elements::of_one(&info->args[2]),
-                   heads = Elements::of_one(&info->args[3]);
-    if (first_refused(keys, payloads, heads, {to.max_bytes, 1024}) != 0) return std::nullopt;
-    Place place{0, Int32GetDatum(to.id), 0};
-    read_place(place);
-    return append(place, keys, payloads, heads);
+  const auto id = pg::call([info, to] {
+    const Events one{Elements::of_one(&info->args[1]), Elements::of_one(&info->args[2]),
+                     Elements::of_one(&info->args[3])};
+    return append(to, one);
   });
   return id ? pg::datum(*id) : args.null();
 }

@@ -52,7 +52,7 @@ AS $$
 DECLARE
   newest tenfold.consumer_position;
 BEGIN
-  SELECT * INTO newest FROM tenfold.consumer_position p WHERE p.consumer_id = _position.consumer_id ORDER BY p.tick_id DESC LIMIT 1;
+  SELECT * INTO newest FROM tenfold.consumer_position p WHERE p.consumer_id = _position.consumer_id ORDER BY p.tick_id DESC, p.after_event DESC LIMIT 1;
   RETURN newest;
 END
 $$;
@@ -63,11 +63,12 @@ LANGUAGE sql VOLATILE
 AS $$ SELECT (extract(epoch FROM clock_timestamp())::bigint / 300 % 3)::smallint $$;
 COMMENT ON FUNCTION tenfold._position_slot IS 'the table of positions that these five minutes go to';
 
-CREATE OR REPLACE FUNCTION tenfold._move_position(consumer_id int, tick_id bigint, event_seq bigint, incarnation int, snapshot pg_snapshot) RETURNS void
+CREATE OR REPLACE FUNCTION tenfold._move_position(consumer_id int, tick_id bigint, event_seq bigint, incarnation int, snapshot pg_snapshot,
+  within_tick bigint DEFAULT 0, after_event bigint DEFAULT 0) RETURNS void
 LANGUAGE sql VOLATILE
 AS $$
-  INSERT INTO tenfold.consumer_position (tick_id, event_seq, moved_at, consumer_id, incarnation, slot, snapshot)
-  VALUES (tick_id, event_seq, clock_timestamp(), consumer_id, incarnation, tenfold._position_slot(), snapshot)
+  INSERT INTO tenfold.consumer_position (tick_id, event_seq, within_tick, after_event, moved_at, consumer_id, incarnation, slot, snapshot)
+  VALUES (tick_id, event_seq, within_tick, after_event, clock_timestamp(), consumer_id, incarnation, tenfold._position_slot(), snapshot)
 $$;
 COMMENT ON FUNCTION tenfold._move_position IS 'sets how far a consumer is';
 
@@ -93,7 +94,7 @@ DECLARE
   newest tenfold.tick;
 BEGIN
   PERFORM tenfold._refuse_old_snapshot();
-  PERFORM pg_advisory_xact_lock(tenfold._tick_lock());
+  PERFORM tenfold._lock('log', 0);
   newest := tenfold._tick();
   IF start = 'end' THEN
     PERFORM tenfold._move_position(consumer_id, newest.tick_id, newest.event_seq, newest.incarnation, newest.snapshot);
@@ -179,6 +180,9 @@ DECLARE
   first tenfold.tick;
   furthest tenfold.tick;
 BEGIN
+  IF p.within_tick > 0 THEN
+    RETURN tenfold._tick_after(p, p.within_tick);
+  END IF;
   SELECT * INTO first FROM tenfold.tick t WHERE t.tick_id > p.tick_id ORDER BY t.tick_id LIMIT 1;
   SELECT * INTO furthest FROM tenfold.tick t WHERE t.event_seq <= p.event_seq + max_events ORDER BY t.event_seq DESC, t.tick_id DESC LIMIT 1;
   IF furthest.incarnation <> first.incarnation AND furthest.tick_id > first.tick_id THEN
@@ -189,7 +193,8 @@ END
 $$;
 COMMENT ON FUNCTION tenfold._next_tick IS 'the tick that ends the next batch of a consumer; NULL where there is none yet';
 
-CREATE OR REPLACE FUNCTION tenfold.next_batch(consumer text, epoch bigint, max_events int DEFAULT 10000, OUT from_tick bigint, OUT to_tick bigint) RETURNS SETOF record
+CREATE OR REPLACE FUNCTION tenfold.next_batch(consumer text, epoch bigint, max_events int DEFAULT 10000,
+  OUT from_tick bigint, OUT to_tick bigint, OUT after_event bigint) RETURNS SETOF record
 LANGUAGE plpgsql SECURITY DEFINER  -- workers consume, and read no table
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -203,6 +208,7 @@ BEGIN
   END IF;
   p := tenfold._position(c.consumer_id);
   from_tick := p.tick_id;
+  after_event := p.after_event;
   to_tick := (tenfold._next_tick(p, max_events)).tick_id;
   IF to_tick IS NOT NULL THEN
     RETURN NEXT;
@@ -211,7 +217,7 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.next_batch FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.next_batch IS
-  'the ticks around a consumer''s next batch, of about max_events (one tick''s may be more); no row: nothing new. Errors: TF052 unknown consumer, TF050 it was given on, 22023 max_events, 25001 not READ COMMITTED';
+  'the ticks around a consumer''s next batch, of about max_events (one tick''s may be more); no row: nothing new. after_event: up to this id it is finished already (0: not begun). Errors: TF052 unknown consumer, TF050 it was given on, 22023 max_events, 25001 not READ COMMITTED';
 
 CREATE OR REPLACE FUNCTION tenfold._at(c tenfold.consumer, from_tick bigint) RETURNS tenfold.consumer_position
 LANGUAGE plpgsql
@@ -235,19 +241,44 @@ AS $$
 DECLARE
   t tenfold.tick;
 BEGIN
-  SELECT * INTO t FROM tenfold.tick n WHERE n.tick_id = to_tick AND n.tick_id > p.tick_id;
+  SELECT * INTO t FROM tenfold.tick n WHERE n.tick_id = to_tick AND n.tick_id > p.tick_id AND p.within_tick IN (0, to_tick);
   IF NOT FOUND THEN
     RAISE EXCEPTION 'no batch ends at tick %', to_tick USING ERRCODE = '22023', HINT = 'next_batch() names its ticks.';
   END IF;
   RETURN t;
 END
 $$;
-COMMENT ON FUNCTION tenfold._tick_after IS 'a tick beyond a position; raises 22023 where there is none';
+COMMENT ON FUNCTION tenfold._tick_after IS 'a tick beyond a position, the end of the batch of which a part is finished; raises 22023 where there is none';
 
 CREATE OR REPLACE FUNCTION tenfold._seen_before(p tenfold.consumer_position, t tenfold.tick) RETURNS pg_snapshot
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (p).incarnation = (t).incarnation THEN (p).snapshot ELSE '1:1:'::pg_snapshot END;
 COMMENT ON FUNCTION tenfold._seen_before IS 'what a position has seen of a tick''s incarnation: nothing of the next one';
+
+CREATE OR REPLACE FUNCTION tenfold._refuse_finished(c tenfold.consumer, p tenfold.consumer_position) RETURNS void
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+  RAISE EXCEPTION 'consumer "%" has finished this batch up to event %', c.name, p.after_event
+    USING ERRCODE = 'TF051', HINT = 'This part was finished before: roll back, and ask next_batch().';
+END
+$$;
+COMMENT ON FUNCTION tenfold._refuse_finished IS 'raises TF051: a part of a batch was finished before';
+
+-- Of what failed or was set aside there is a copy. Inlined.
+CREATE OR REPLACE FUNCTION tenfold._batch_part(c tenfold.consumer, t tenfold.tick, seen pg_snapshot, after bigint,
+  OUT event_id bigint, OUT topic text, OUT key text, OUT payload jsonb, OUT headers jsonb, OUT published_at timestamptz,
+  OUT bytes int, OUT bytes_before bigint, OUT is_last boolean) RETURNS SETOF record
+LANGUAGE sql STABLE
+AS $$
+  SELECT e.event_id, n.name, e.key, e.payload, e.headers, e.published_at, e.bytes,
+    sum(e.bytes) OVER w - e.bytes, lead(e.event_id) OVER w IS NULL
+  FROM tenfold._batch((t).incarnation, seen, (t).snapshot, (c).topic_ids) e JOIN tenfold.topic n ON n.topic_id = e.topic_id
+  WHERE e.event_id > after AND NOT EXISTS (
+    SELECT FROM tenfold.event_retry r WHERE r.consumer_id = (c).consumer_id AND r.event_id = e.event_id)
+  WINDOW w AS (ORDER BY e.event_id ROWS UNBOUNDED PRECEDING)
+$$;
+COMMENT ON FUNCTION tenfold._batch_part IS 'the events of a batch above an id, each with the bytes of those before it';
 
 -- Ahead of its position nothing of the log is emptied: there, a tick is as good.
 CREATE OR REPLACE FUNCTION tenfold._from(c tenfold.consumer, from_tick bigint) RETURNS tenfold.consumer_position
@@ -258,6 +289,8 @@ DECLARE
   t tenfold.tick;
 BEGIN
   IF p.tick_id < from_tick THEN
+    p.within_tick := 0;
+    p.after_event := 0;
     t := tenfold._tick_after(p, from_tick);
     p.tick_id := t.tick_id;
     p.event_seq := t.event_seq;
@@ -272,8 +305,9 @@ COMMENT ON FUNCTION tenfold._from IS 'the position that a consumer has at this t
 
 -- The position is looked at again at the end: had somebody moved it, the events might be gone by now.
 CREATE OR REPLACE FUNCTION tenfold.batch_events(
-  consumer text, from_tick bigint, to_tick bigint,
-  OUT event_id bigint, OUT topic text, OUT key text, OUT payload jsonb, OUT headers jsonb, OUT published_at timestamptz) RETURNS SETOF record
+  consumer text, from_tick bigint, to_tick bigint, after_event bigint DEFAULT NULL, max_bytes bigint DEFAULT NULL,
+  OUT event_id bigint, OUT topic text, OUT key text, OUT payload jsonb, OUT headers jsonb, OUT published_at timestamptz, OUT is_last boolean)
+RETURNS SETOF record
 LANGUAGE plpgsql SECURITY DEFINER  -- as next_batch
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off  -- no statistics are kept of the log
@@ -286,25 +320,29 @@ DECLARE
   p tenfold.consumer_position := tenfold._from(c, from_tick);
   t tenfold.tick := tenfold._tick_after(p, to_tick);
   seen pg_snapshot := tenfold._seen_before(p, t);
+  after bigint := greatest(after_event, p.after_event);
 BEGIN
-  IF EXISTS (SELECT FROM tenfold.event_retry r WHERE r.consumer_id = c.consumer_id) THEN
-    PERFORM tenfold._park_blocked(c, t, seen);
-    RETURN QUERY SELECT e.event_id, n.name, e.key, e.payload, e.headers, e.published_at
-      FROM tenfold._batch(t.incarnation, seen, t.snapshot, c.topic_ids) e JOIN tenfold.topic n ON n.topic_id = e.topic_id
-      WHERE NOT EXISTS (SELECT FROM tenfold.event_retry r WHERE r.consumer_id = c.consumer_id AND r.event_id = e.event_id) ORDER BY e.event_id;
-  ELSE
-    RETURN QUERY SELECT e.event_id, n.name, e.key, e.payload, e.headers, e.published_at
-      FROM tenfold._batch(t.incarnation, seen, t.snapshot, c.topic_ids) e JOIN tenfold.topic n ON n.topic_id = e.topic_id ORDER BY e.event_id;
+  IF max_bytes < 1 THEN
+    RAISE EXCEPTION 'a batch of % bytes', max_bytes USING ERRCODE = '22023', HINT = 'At least 1; NULL: all that there are.';
+  ELSIF after_event < p.after_event THEN
+    PERFORM tenfold._refuse_finished(c, p);
   END IF;
+  PERFORM tenfold._park_blocked(c, t, seen) WHERE EXISTS (SELECT FROM tenfold.event_retry r WHERE r.consumer_id = c.consumer_id);
+  RETURN QUERY SELECT b.event_id, b.topic, b.key, b.payload, b.headers, b.published_at, b.is_last
+    FROM tenfold._batch_part(c, t, seen, after) b WHERE b.bytes_before = 0 OR b.bytes_before + b.bytes <= coalesce(max_bytes, b.bytes_before + b.bytes)
+    ORDER BY b.event_id;
   PERFORM tenfold._from(c, from_tick);
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.batch_events FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.batch_events IS
-  'the events of a batch, in the order of their ids. Those behind a failed event of their key are set aside, for next_retries(). from_tick may be ahead of the consumer''s position, for who reads on before a batch is finished: what fails in that batch would not be behind it yet. '
-  'Errors: TF052 unknown consumer, TF051 it is beyond from_tick, 22023 no such ticks';
+  'the events of a batch, in the order of their ids. Those behind a failed event of their key are set aside, for next_retries(). after_event: only those above this id; NULL: those that are not finished. '
+  'max_bytes: as many as have no more bytes of key, payload and headers as text, and at least one; is_last: no event of the batch comes after this one. So a batch can be read and finished in parts, or read in parts and finished as a whole. '
+  'from_tick may be ahead of the consumer''s position, for who reads on before a batch is finished: what fails in that batch would not be behind it yet. '
+  'Errors: TF052 unknown consumer, TF051 it is beyond from_tick or after_event, 22023 no such ticks, max_bytes';
 
-CREATE OR REPLACE FUNCTION tenfold.finish_batch(consumer text, epoch bigint, from_tick bigint, to_tick bigint) RETURNS void
+CREATE OR REPLACE FUNCTION tenfold.finish_batch(consumer text, epoch bigint, from_tick bigint, to_tick bigint,
+  after_event bigint DEFAULT NULL, last_event bigint DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER  -- as next_batch
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -313,10 +351,18 @@ DECLARE
   p tenfold.consumer_position := tenfold._at(c, from_tick);
   t tenfold.tick := tenfold._tick_after(p, to_tick);
 BEGIN
+  IF after_event <> p.after_event OR last_event <= p.after_event THEN
+    PERFORM tenfold._refuse_finished(c, p);
+  END IF;
   PERFORM tenfold._park_followers(c, t, tenfold._seen_before(p, t));
-  PERFORM tenfold._move_position(c.consumer_id, t.tick_id, t.event_seq, t.incarnation, t.snapshot);
+  IF last_event IS NULL THEN
+    PERFORM tenfold._move_position(c.consumer_id, t.tick_id, t.event_seq, t.incarnation, t.snapshot);
+  ELSE
+    PERFORM tenfold._move_position(c.consumer_id, p.tick_id, p.event_seq, p.incarnation, p.snapshot, to_tick, last_event);
+  END IF;
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.finish_batch FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.finish_batch IS
-  'ends a batch, in the transaction of its effects: both are committed, or neither. Errors, after which the transaction must roll back: TF050 the consumer was given on, TF051 the batch was finished before, 25001 not READ COMMITTED; TF052 unknown consumer, 22023 to_tick';
+  'ends a batch, in the transaction of its effects: both are committed, or neither. last_event: only its part up to this id; next_batch() then gives the same batch, and batch_events() what comes after. after_event: where the part began, as next_batch() said (NULL: is not compared). '
+  'Errors, after which the transaction must roll back: TF050 the consumer was given on, TF051 the batch or its part was finished before, 25001 not READ COMMITTED; TF052 unknown consumer, 22023 to_tick';

@@ -69,6 +69,17 @@ END
 $$;
 COMMENT ON FUNCTION tenfold._seek_event IS 'an event beyond a position, by its id; NULL where there is none';
 
+CREATE OR REPLACE FUNCTION tenfold._is_finished(p tenfold.consumer_position, e tenfold.event) RETURNS boolean
+LANGUAGE plpgsql
+SET enable_seqscan = off  -- no statistics are kept of the log
+AS $$
+BEGIN
+  RETURN e.event_id <= p.after_event AND EXISTS (
+    SELECT FROM tenfold.tick t WHERE t.tick_id = p.within_tick AND t.incarnation = e.incarnation AND pg_visible_in_snapshot(e.xid, t.snapshot));
+END
+$$;
+COMMENT ON FUNCTION tenfold._is_finished IS 'whether an event beyond a position belongs to the part of its batch that is finished';
+
 CREATE OR REPLACE FUNCTION tenfold._failed_event(c tenfold.consumer, wanted_id bigint) RETURNS tenfold.event_retry
 LANGUAGE plpgsql
 AS $$
@@ -79,7 +90,7 @@ BEGIN
   SELECT * INTO r FROM tenfold.event_retry n WHERE n.consumer_id = c.consumer_id AND n.event_id = wanted_id AND n.state <> 'dead';
   IF NOT FOUND THEN
     e := tenfold._seek_event(tenfold._position(c.consumer_id), wanted_id);
-    IF e.event_id IS NULL THEN
+    IF e.event_id IS NULL OR tenfold._is_finished(tenfold._position(c.consumer_id), e) THEN
       RAISE EXCEPTION 'event % does not stand before consumer "%"', wanted_id, c.name USING ERRCODE = 'TF056', HINT = 'It was finished before, or is dead.';
     END IF;
     PERFORM tenfold._park(c, e);

@@ -25,15 +25,6 @@ REVOKE EXECUTE ON FUNCTION tenfold._topic_changed FROM PUBLIC;
 COMMENT ON FUNCTION tenfold._topic_changed IS 'the trigger that makes every backend read the topics anew';
 CREATE OR REPLACE TRIGGER topic_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON tenfold.topic FOR EACH STATEMENT EXECUTE FUNCTION tenfold._topic_changed();
 
--- The incarnation of who publishes in a copy of the database is the next one, before its first tick opens it.
-CREATE OR REPLACE FUNCTION tenfold._event_place(OUT slot smallint, OUT incarnation int, OUT is_copy boolean) RETURNS SETOF record
-LANGUAGE sql STABLE ROWS 1  -- of one row; a set is inlined
-AS $$
-  SELECT s.slot, s.incarnation + c.is_copy::int, c.is_copy
-  FROM tenfold.event_state s CROSS JOIN LATERAL (SELECT s.system_identifier <> tenfold._system_identifier() OR s.xmin <> s.written_by AS is_copy) c
-$$;
-COMMENT ON FUNCTION tenfold._event_place IS 'where events and ticks go now, and whether this database is a copy whose incarnation is not open yet';
-
 CREATE OR REPLACE FUNCTION tenfold._topic(topic text) RETURNS tenfold.topic
 LANGUAGE plpgsql STABLE
 AS $$
@@ -51,11 +42,17 @@ END
 $$;
 COMMENT ON FUNCTION tenfold._topic IS 'the row of a topic; raises TF053 where there is none';
 
+-- Nothing is made text before its size is known: a number of 14 bytes may have 131,072 of text.
+CREATE OR REPLACE FUNCTION tenfold._event_bytes(key text, payload jsonb, headers jsonb) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN coalesce(octet_length(key), 0) + tenfold._json_bytes(payload) + tenfold._json_bytes(headers);
+COMMENT ON FUNCTION tenfold._event_bytes IS 'the bytes of an event as text; NULL: payload or headers are';
+
 CREATE OR REPLACE FUNCTION tenfold._check_event(t tenfold.topic, key text, payload jsonb, headers jsonb) RETURNS void
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-  bytes int := octet_length(payload::text) + coalesce(octet_length(key), 0) + octet_length(headers::text);
+  bytes CONSTANT bigint := tenfold._event_bytes(key, payload, headers);
   wrong record;
 BEGIN
   IF bytes IS NULL THEN
@@ -66,9 +63,7 @@ BEGIN
   ELSIF octet_length(key) > 1024 THEN
     RAISE EXCEPTION 'the key of an event has % bytes', octet_length(key) USING ERRCODE = 'TF023', HINT = 'At most 1024: a hash of it would do.';
   END IF;
-  IF headers <> '{}' THEN
-    PERFORM tenfold._check_headers(headers);
-  END IF;
+  PERFORM tenfold._check_headers(headers);
   IF t.schema IS NOT NULL THEN
     SELECT * INTO wrong FROM tenfold._body_problem(t.schema, payload);
     IF wrong.problem IS NOT NULL THEN
@@ -83,43 +78,64 @@ COMMENT ON FUNCTION tenfold._check_event IS 'raises 22004, TF055, TF023 or TF054
 CREATE OR REPLACE FUNCTION tenfold._check_headers(headers jsonb) RETURNS void
 LANGUAGE plpgsql IMMUTABLE
 AS $$
+DECLARE
+  wrong text := jsonb_typeof(headers);
 BEGIN
-  IF jsonb_typeof(headers) <> 'object' OR EXISTS (SELECT FROM jsonb_each(headers) h WHERE jsonb_typeof(h.value) <> 'string') THEN
-    RAISE EXCEPTION 'headers must be an object of texts, not %', left(headers::text, 200) USING ERRCODE = 'TF054', HINT = 'For example {"trace_id": "4bf92f35"}.';
+  IF wrong = 'object' THEN
+    SELECT format('"%s": %s', left(h.key, 200), jsonb_typeof(h.value)) INTO wrong
+      FROM jsonb_each(headers) h WHERE jsonb_typeof(h.value) <> 'string' LIMIT 1;
+  END IF;
+  IF wrong IS NOT NULL THEN
+    RAISE EXCEPTION 'headers must be an object of texts, not %', wrong USING ERRCODE = 'TF054', HINT = 'For example {"trace_id": "4bf92f35"}.';
   END IF;
 END
 $$;
-COMMENT ON FUNCTION tenfold._check_headers IS 'raises TF054 unless the headers are an object of texts';
+COMMENT ON FUNCTION tenfold._check_headers IS 'raises TF054 unless the headers are an object of texts, or NULL';
 
--- Where the table is as we made it, by pages, else by rows. The transaction has its id before an event has its own: ticks
--- rely on that.
-CREATE OR REPLACE FUNCTION tenfold._append_events(incarnation int, topic_id int, slot smallint, keys text[], payloads jsonb[], headers jsonb[]) RETURNS bigint
+-- By pages where the table is as we made it, else by rows.
+CREATE OR REPLACE FUNCTION tenfold._append_events(t tenfold.topic, keys text[], payloads jsonb[], headers jsonb[]) RETURNS bigint
 LANGUAGE plpgsql
 AS $$
 DECLARE
-  published_in xid8 := pg_current_xact_id();
-  last_id bigint := tenfold._insert_events(incarnation, topic_id, slot, keys, payloads, headers);
+  last_id bigint;
+  place record;
 BEGIN
+  IF t.schema IS NOT NULL THEN
+    PERFORM tenfold._count_events(keys, payloads, headers);
+    PERFORM tenfold._check_events(t, keys, payloads, headers);
+  END IF;
+  last_id := tenfold._insert_events(t.topic_id, t.max_bytes, keys, payloads, headers);
   IF last_id IS NULL THEN
-    INSERT INTO tenfold.event (event_id, xid, published_at, incarnation, topic_id, slot, key, payload, headers)
-      SELECT nextval('tenfold.event_id'), published_in, clock_timestamp(), _append_events.incarnation, _append_events.topic_id, _append_events.slot,
-        e.key, e.payload, coalesce(e.headers, '{}')
+    PERFORM tenfold._check_events(t, keys, payloads, headers);
+    PERFORM pg_current_xact_id();  -- before an event has its own id: ticks rely on that
+    SELECT * INTO place FROM tenfold._event_place();
+    INSERT INTO tenfold.event (event_id, xid, published_at, incarnation, topic_id, bytes, slot, key, payload, headers)
+      SELECT nextval('tenfold.event_id'), pg_current_xact_id(), clock_timestamp(), place.incarnation, t.topic_id,
+        tenfold._event_bytes(e.key, e.payload, coalesce(e.headers, '{}')), place.slot, e.key, e.payload, coalesce(e.headers, '{}')
       FROM ROWS FROM (unnest(keys), unnest(payloads), unnest(_append_events.headers)) AS e(key, payload, headers);
     last_id := currval('tenfold.event_id');
   END IF;
   RETURN last_id;
 END
 $$;
-COMMENT ON FUNCTION tenfold._append_events IS 'puts events into the log, whatever a user has added to its table; gives the last id';
+COMMENT ON FUNCTION tenfold._append_events IS 'puts events into the log, whatever a user has added to its table; gives the last id. Raises what _check_event() raises, and 2202E for arrays';
+
+CREATE OR REPLACE FUNCTION tenfold._check_events(t tenfold.topic, keys text[], payloads jsonb[], headers jsonb[]) RETURNS void
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+  PERFORM tenfold._check_event(t, e.key, e.payload, coalesce(e.headers, '{}'))
+    FROM ROWS FROM (unnest(keys), unnest(payloads), unnest(_check_events.headers)) AS e(key, payload, headers);
+END
+$$;
+COMMENT ON FUNCTION tenfold._check_events IS 'raises what _check_event() raises, for the first of a set that the topic does not take';
 
 CREATE OR REPLACE FUNCTION tenfold._publish_checked(topic text, key text, payload jsonb, headers jsonb) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER  -- who may publish does not write the table
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  PERFORM tenfold._check_event(tenfold._topic(topic), key, payload, coalesce(headers, '{}'));
-  RETURN tenfold._append_events(p.incarnation, t.topic_id, p.slot, ARRAY[key], ARRAY[payload], ARRAY[headers])
-    FROM tenfold.topic t CROSS JOIN tenfold._event_place() p WHERE t.name = topic;
+  RETURN tenfold._append_events(tenfold._topic(topic), ARRAY[key], ARRAY[payload], ARRAY[headers]);
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold._publish_checked FROM PUBLIC;
@@ -134,38 +150,15 @@ COMMENT ON FUNCTION tenfold.publish IS
   'puts an event into the log, in the caller''s transaction, and gives its id. Consumers get it after the commit, once, those of one topic and key in the order of their ids; that is the order of the commits only while the publisher holds a lock on what the key stands for: '
   'change the row first, then publish. headers: an object of texts. Errors: TF053 unknown topic, TF054 payload or headers, TF055 too large, TF023 a key above 1024 bytes, 22004 no payload';
 
-CREATE OR REPLACE FUNCTION tenfold._check_events(t tenfold.topic, keys text[], payloads jsonb[], headers jsonb[]) RETURNS void
-LANGUAGE plpgsql STABLE
-AS $$
-DECLARE
-  refused int := tenfold._first_refused_event(keys, payloads, headers, t.max_bytes, 1024);
-BEGIN
-  IF (cardinality(keys) = cardinality(payloads) AND cardinality(headers) = cardinality(payloads)) = false THEN
-    RAISE EXCEPTION '% keys and % headers for % payloads', cardinality(keys), coalesce(cardinality(headers), 0), cardinality(payloads) USING ERRCODE = '2202E',
-      HINT = 'As many of each; keys or headers of NULL: none at all.';
-  ELSIF refused IS NOT NULL THEN
-    PERFORM tenfold._check_event(t, keys[refused], payloads[refused], coalesce(headers[refused], '{}'));
-  ELSIF t.schema IS NOT NULL THEN
-    PERFORM tenfold._check_event(t, NULL, e.payload, '{}') FROM unnest(payloads) AS e(payload);
-  END IF;
-END
-$$;
-COMMENT ON FUNCTION tenfold._check_events IS 'raises what _check_event() raises, for the first of a set that the topic does not take; 2202E: the arrays are not as long as each other';
-
 CREATE OR REPLACE FUNCTION tenfold.publish_many(topic text, keys text[], payloads jsonb[], headers jsonb[] DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER  -- as publish
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-  t tenfold.topic := tenfold._topic(topic);
-  place record;
 BEGIN
-  PERFORM tenfold._check_events(t, keys, payloads, headers);
-  SELECT * INTO place FROM tenfold._event_place();
-  PERFORM tenfold._append_events(place.incarnation, t.topic_id, place.slot, keys, payloads, headers);
+  PERFORM tenfold._append_events(tenfold._topic(topic), keys, payloads, headers);
   RETURN coalesce(cardinality(payloads), 0);
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.publish_many FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.publish_many IS
-  'publish() for a set, in the order of the arrays; gives how many. keys or headers of NULL: none. Errors: as publish(), 2202E the arrays are not as long as each other';
+  'publish() for a set, in the order of the arrays, which are read by position whatever their bounds; gives how many. keys or headers of NULL: none. Errors: as publish(), 2202E the arrays are no lists, or not as long as each other';

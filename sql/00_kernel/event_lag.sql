@@ -7,7 +7,8 @@ SET enable_seqscan = off  -- no statistics are kept of the log
 AS $$
 BEGIN
   SELECT count(*), min(u.published_at) INTO events, oldest FROM (
-    SELECT e.published_at FROM tenfold._batch(p.incarnation, p.snapshot, '9223372036854775807:9223372036854775807:', c.topic_ids) e LIMIT bound) u;
+    SELECT e.published_at FROM tenfold._batch(p.incarnation, p.snapshot, '9223372036854775807:9223372036854775807:', c.topic_ids) e
+    WHERE p.after_event = 0 OR NOT tenfold._is_finished(p, e) LIMIT bound) u;
   IF events < bound AND p.incarnation < (SELECT e.incarnation FROM tenfold._event_place() e) THEN
     SELECT events + count(*), least(oldest, min(u.published_at)) INTO events, oldest FROM (
       SELECT e.published_at FROM tenfold.event e

@@ -18,7 +18,7 @@ DECLARE
   t tenfold.tick := tenfold._newest_tick();
 BEGIN
   RETURN QUERY SELECT p.* FROM tenfold.consumer c CROSS JOIN LATERAL tenfold._position(c.consumer_id) p WHERE p.tick_id IS NOT NULL;
-  RETURN NEXT (t.tick_id, t.event_seq, t.ticked_at, 0, t.incarnation, t.slot, t.snapshot)::tenfold.consumer_position;
+  RETURN NEXT (t.tick_id, t.event_seq, 0, 0, t.ticked_at, 0, t.incarnation, t.slot, t.snapshot)::tenfold.consumer_position;
 END
 $$;
 COMMENT ON FUNCTION tenfold._readers IS 'the position of each consumer, and the newest tick as that of consumer 0';
@@ -110,11 +110,14 @@ DECLARE
   copied int;
 BEGIN
   EXECUTE format('LOCK TABLE tenfold.consumer_position_%s IN ACCESS EXCLUSIVE MODE', slot);
-  INSERT INTO tenfold.consumer_position (tick_id, event_seq, moved_at, consumer_id, incarnation, slot, snapshot)
-    SELECT p.tick_id, p.event_seq, p.moved_at, p.consumer_id, p.incarnation, tenfold._position_slot(), p.snapshot
+  INSERT INTO tenfold.consumer_position
+      (tick_id, event_seq, within_tick, after_event, moved_at, consumer_id, incarnation, slot, snapshot)
+    SELECT p.tick_id, p.event_seq, p.within_tick, p.after_event, p.moved_at, p.consumer_id, p.incarnation,
+      tenfold._position_slot(), p.snapshot
     FROM tenfold.consumer c CROSS JOIN LATERAL tenfold._position(c.consumer_id) p
     WHERE p.slot = _empty_positions.slot AND NOT EXISTS (
-      SELECT FROM tenfold.consumer_position n WHERE n.consumer_id = p.consumer_id AND n.tick_id = p.tick_id AND n.slot <> p.slot);
+      SELECT FROM tenfold.consumer_position n WHERE n.consumer_id = p.consumer_id AND n.slot <> p.slot
+        AND (n.tick_id, n.after_event) = (p.tick_id, p.after_event));
   GET DIAGNOSTICS copied = ROW_COUNT;
   IF copied > 0 THEN
     RETURN format('copied %s positions', copied);
@@ -149,7 +152,7 @@ DECLARE
   done text;
 BEGIN
   PERFORM tenfold._refuse_old_snapshot();
-  IF NOT pg_try_advisory_xact_lock(tenfold._tick_lock()) THEN
+  IF NOT tenfold._try_lock('log', 0) THEN
     RETURN 'somebody ticks or rotates right now';
   END IF;
   DELETE FROM tenfold.consumer_instance i WHERE i.expires_at < clock_timestamp() - interval '1 day';

@@ -1,10 +1,5 @@
 -- Ticks: the ends of batches.
 
-CREATE OR REPLACE FUNCTION tenfold._tick_lock() RETURNS bigint
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN hashtextextended('tenfold.tick', 0);
-COMMENT ON FUNCTION tenfold._tick_lock IS 'the advisory lock of who ticks, or rotates the log';
-
 -- Two ticks must not have one snapshot, and a position must not be read as it was.
 CREATE OR REPLACE FUNCTION tenfold._refuse_old_snapshot() RETURNS void
 LANGUAGE plpgsql STABLE
@@ -60,6 +55,24 @@ END
 $$;
 COMMENT ON FUNCTION tenfold._open_incarnation IS 'closes the incarnation by a tick that sees all of it, opens the next one; gives that tick';
 
+-- pg_current_snapshot() never lists the transaction that asks, and once a younger one has ended counts it among those that
+-- are over. But what it publishes is yet to be seen: a consumer that begins at its own tick would miss it.
+CREATE OR REPLACE FUNCTION tenfold._tick_snapshot() RETURNS pg_snapshot
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  now CONSTANT pg_snapshot := pg_current_snapshot();
+  own CONSTANT xid8 := pg_current_xact_id_if_assigned();
+BEGIN
+  IF own IS NULL OR own >= pg_snapshot_xmax(now) THEN
+    RETURN now;
+  END IF;
+  RETURN format('%s:%s:%s', least(pg_snapshot_xmin(now), own), pg_snapshot_xmax(now),
+    (SELECT string_agg(x.xid::text, ',' ORDER BY x.xid) FROM (SELECT pg_snapshot_xip(now) UNION SELECT own) AS x(xid)))::pg_snapshot;
+END
+$$;
+COMMENT ON FUNCTION tenfold._tick_snapshot IS 'the snapshot of a tick: as of now, with the caller''s own transaction under way';
+
 -- Under the lock, each step in a statement of its own: the sequence is read before the snapshot is taken. Relays hand out what
 -- a tick shows, so it must survive a crash once it is seen.
 CREATE OR REPLACE FUNCTION tenfold._tick() RETURNS tenfold.tick
@@ -92,7 +105,7 @@ BEGIN
     PERFORM set_config('synchronous_commit', 'local', true);
   END IF;
   INSERT INTO tenfold.tick AS t (tick_id, event_seq, settled_xid, ticked_at, incarnation, slot, snapshot)
-    VALUES (last.tick_id + 1, made.event_seq, made.settled_xid, clock_timestamp(), place.incarnation, place.slot, pg_current_snapshot())
+    VALUES (last.tick_id + 1, made.event_seq, made.settled_xid, clock_timestamp(), place.incarnation, place.slot, tenfold._tick_snapshot())
     RETURNING * INTO made;
   RETURN made;
 END
@@ -105,7 +118,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   PERFORM tenfold._refuse_old_snapshot();
-  IF pg_try_advisory_xact_lock(tenfold._tick_lock()) THEN
+  IF tenfold._try_lock('log', 0) THEN
     RETURN (tenfold._tick()).tick_id;
   END IF;
   RETURN NULL;

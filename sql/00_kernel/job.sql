@@ -78,8 +78,8 @@ AS $$
 BEGIN
   IF payload IS NULL THEN
     RAISE EXCEPTION 'a payload is NULL' USING ERRCODE = '22004', HINT = 'An empty one is {}.';
-  ELSIF octet_length(payload::text) > queue.max_payload_bytes THEN
-    RAISE EXCEPTION 'a payload of % bytes is too large for queue "%"', octet_length(payload::text), queue.name
+  ELSIF tenfold._json_bytes(payload) > queue.max_payload_bytes THEN
+    RAISE EXCEPTION 'a payload of % bytes is too large for queue "%"', tenfold._json_bytes(payload), queue.name
       USING ERRCODE = 'TF022', HINT = format('It takes %s. Keep what is large elsewhere, and enqueue its id.', queue.max_payload_bytes);
   END IF;
 END

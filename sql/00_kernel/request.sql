@@ -76,6 +76,10 @@ BEGIN
   IF body IS NULL OR jsonb_typeof(body) <> 'object' THEN
     problem := format('must be a JSON object, not %s', coalesce(jsonb_typeof(body), 'NULL'));
     RETURN;
+  ELSIF tenfold._longest_number(body) > 1000 THEN  -- as many digits as numeric(…) may declare
+    problem := 'has a number of more than 1,000 digits';
+    hint := 'Write 1e400 as a text, if it is meant.';
+    RETURN;
   END IF;
   SELECT b.key INTO wrong FROM jsonb_object_keys(body) b(key) WHERE NOT schema -> 'properties' ? b.key LIMIT 1;
   IF FOUND THEN

@@ -48,7 +48,8 @@ GRANT EXECUTE ON FUNCTION
   tenfold.publish(text, text, jsonb, jsonb), tenfold._publish(text, text, jsonb, jsonb), tenfold._publish_checked(text, text, jsonb, jsonb),
   tenfold.publish_many(text, text[], jsonb[], jsonb[]), tenfold.tick(),
   tenfold.acquire_consumers(text, text[], interval), tenfold.release_consumers(text),
-  tenfold.next_batch(text, bigint, int), tenfold.batch_events(text, bigint, bigint), tenfold.finish_batch(text, bigint, bigint, bigint),
+  tenfold.next_batch(text, bigint, int), tenfold.batch_events(text, bigint, bigint, bigint, bigint),
+  tenfold.finish_batch(text, bigint, bigint, bigint, bigint, bigint),
   tenfold.fail_event(text, bigint, bigint, text, boolean), tenfold.next_retries(text, bigint, int), tenfold.finish_retries(text, bigint, bigint[])
 TO tenfold_worker;
 GRANT EXECUTE ON FUNCTION

@@ -33,7 +33,7 @@ def epoch_of(db, consumer):
 def handle_batch(db, consumer, failures):
     """One batch: gives the numbers handled, None if there is none. failures: whether a number that fails is tried again."""
     epoch = epoch_of(db, consumer)
-    ticks = db.execute('SELECT * FROM tenfold.next_batch(%s, %s)', [consumer, epoch]).fetchone()
+    ticks = db.execute('SELECT from_tick, to_tick FROM tenfold.next_batch(%s, %s)', [consumer, epoch]).fetchone()
     if ticks is None:
         return None
     handled, blocked = [], set()

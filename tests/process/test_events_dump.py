@@ -31,7 +31,7 @@ def batches(db, consumer):
     tick(db)
     epoch = db.execute('SELECT epoch FROM tenfold.consumer WHERE name = %s', [consumer]).fetchone()[0]
     found = []
-    while ticks := db.execute('SELECT * FROM tenfold.next_batch(%s, %s)', [consumer, epoch]).fetchone():
+    while ticks := db.execute('SELECT from_tick, to_tick FROM tenfold.next_batch(%s, %s)', [consumer, epoch]).fetchone():
         events = db.execute('SELECT payload FROM tenfold.batch_events(%s, %s, %s)', [consumer, *ticks]).fetchall()
         db.execute('SELECT tenfold.finish_batch(%s, %s, %s, %s)', [consumer, epoch, *ticks])
         found.append([n for n, in events])

@@ -51,6 +51,7 @@ CREATE TABLE tenfold.event (
   published_at timestamptz NOT NULL,
   incarnation int NOT NULL,
   topic_id int NOT NULL,
+  bytes int NOT NULL,
   slot smallint NOT NULL,
   key text,
   payload jsonb NOT NULL,
@@ -58,6 +59,7 @@ CREATE TABLE tenfold.event (
 ) PARTITION BY LIST (slot);
 COMMENT ON TABLE tenfold.event IS 'the log: what tenfold.publish() wrote and some consumer may still want';
 COMMENT ON COLUMN tenfold.event.xid IS 'the transaction that published it';
+COMMENT ON COLUMN tenfold.event.bytes IS 'of key, payload and headers as text: batches are measured without reading what is stored aside';
 CREATE INDEX event_xid ON tenfold.event (xid);
 
 CREATE TABLE tenfold.tick (
@@ -102,14 +104,18 @@ COMMENT ON TABLE tenfold.consumer_instance IS 'the processes that share the cons
 CREATE TABLE tenfold.consumer_position (
   tick_id bigint NOT NULL,
   event_seq bigint NOT NULL,
+  within_tick bigint NOT NULL DEFAULT 0,
+  after_event bigint NOT NULL DEFAULT 0,
   moved_at timestamptz NOT NULL,
   consumer_id int NOT NULL,
   incarnation int NOT NULL,
   slot smallint NOT NULL,
   snapshot pg_snapshot NOT NULL
 ) PARTITION BY LIST (slot);
-COMMENT ON TABLE tenfold.consumer_position IS 'up to which tick each consumer is; the row with the highest tick_id counts';
-CREATE INDEX consumer_position_newest ON tenfold.consumer_position (consumer_id, tick_id);
+COMMENT ON TABLE tenfold.consumer_position IS 'up to which tick each consumer is; the row with the highest tick_id counts, of these the one with the highest after_event';
+COMMENT ON COLUMN tenfold.consumer_position.within_tick IS 'the tick that ends the batch of which a part is finished; 0: none is';
+COMMENT ON COLUMN tenfold.consumer_position.after_event IS 'of that batch, the events up to this id are finished';
+CREATE INDEX consumer_position_newest ON tenfold.consumer_position (consumer_id, tick_id, after_event);
 
 CREATE TABLE tenfold.event_retry (
   consumer_id int,

@@ -98,6 +98,46 @@ SELECT throws_ok($$SELECT tenfold.next_batch('new', 0)$$, '25001', NULL, '… no
 SELECT throws_ok(format('SELECT tenfold.finish_batch(%L, 0, %s, %s)', 'new', :f, :t), '25001', NULL, '… nor finish');
 ROLLBACK;
 
+-- A batch in parts: each as large as is asked for, finished once, in the order of the ids, and the whole of it in the end.
+CREATE FUNCTION pg_temp.part(c text, most bigint, after bigint DEFAULT NULL) RETURNS text LANGUAGE sql AS
+  $$ SELECT string_agg(e.payload::text || CASE WHEN e.is_last THEN '.' ELSE '' END, ' ' ORDER BY e.event_id)
+     FROM tenfold.next_batch(c, 0) b, tenfold.batch_events(c, b.from_tick, b.to_tick, after, most) e $$;
+SELECT tenfold.publish_many('ct', '{k,k,k,k,k}', '{201,202,203,204,205}') FROM (SELECT pg_temp.tick()) t;
+SELECT pg_temp.tick();
+SELECT tenfold.publish('ct', 'k', '206');
+SELECT pg_temp.tick();
+SELECT b.from_tick AS f, b.to_tick AS t, b.after_event = 0 AS begins FROM tenfold.next_batch('new', 0, 1) b \gset
+SELECT ok(:'begins', 'nothing of the batch is finished');
+SELECT is((SELECT string_agg(e.payload::text || CASE WHEN e.is_last THEN '.' ELSE '' END, ' ') FROM tenfold.batch_events('new', :f, :t) e), '201 202 203 204 205.', 'without a bound, all');
+SELECT is((SELECT string_agg(e.payload::text, ' ') FROM tenfold.batch_events('new', :f, :t, NULL, 18) e), '201 202 203', 'events of 6 bytes: three have 18');
+SELECT is((SELECT string_agg(e.payload::text, ' ') FROM tenfold.batch_events('new', :f, :t, NULL, 17) e), '201 202', '… two have 17');
+SELECT is((SELECT string_agg(e.payload::text, ' ') FROM tenfold.batch_events('new', :f, :t, NULL, 1) e), '201', '… at least one');
+SELECT is((SELECT string_agg(e.payload::text, ' ') FROM tenfold.batch_events('new', :f, :t, pg_temp.id('203'), 12) e), '204 205', 'it is read on from an event, before anything is finished');
+SELECT throws_ok(format('SELECT tenfold.batch_events(%L, %s, %s, NULL, 0)', 'new', :f, :t), '22023', NULL, 'no byte');
+SELECT lives_ok(format('SELECT tenfold.finish_batch(%L, 0, %s, %s, 0, %s)', 'new', :f, :t, pg_temp.id('202')), 'a part is finished');
+SELECT throws_ok(format('SELECT tenfold.finish_batch(%L, 0, %s, %s, 0, %s)', 'new', :f, :t, pg_temp.id('202')), 'TF051', NULL, '… once');
+SELECT throws_ok(format('SELECT tenfold.finish_batch(%L, 0, %s, %s, NULL, %s)', 'new', :f, :t, pg_temp.id('201')), 'TF051', NULL, '… nor a part of it');
+SELECT throws_ok(format('SELECT tenfold.finish_batch(%L, 0, %s, %s, 0, %s)', 'new', :f, :t, pg_temp.id('204')), 'TF051', NULL, '… nor more, by one who began before it');
+SELECT throws_ok(format('SELECT tenfold.finish_batch(%L, 0, %s, %s, 0)', 'new', :f, :t), 'TF051', NULL, '… nor all');
+SELECT throws_ok(format('SELECT tenfold.batch_events(%L, %s, %s, 0)', 'new', :f, :t), 'TF051', NULL, 'what is finished is not read once more');
+SELECT throws_ok(format('SELECT tenfold.finish_batch(%L, 0, %s, %s)', 'new', :f, :t + 1), '22023', NULL, 'the batch ends where it was to end');
+SELECT is((SELECT (b.from_tick, b.to_tick, b.after_event) FROM tenfold.next_batch('new', 0) b), (:f::bigint, :t::bigint, pg_temp.id('202')), 'the next batch is the rest of this one');
+SELECT is(pg_temp.part('new', 6), '203', '… in order');
+SELECT is((SELECT l.behind_events FROM tenfold.outbox_lag l WHERE consumer = 'new'), 4::bigint, 'the lag counts what is not finished');
+SELECT throws_ok(format('SELECT tenfold.fail_event(%L, 0, %s, %L)', 'new', pg_temp.id('201'), 'late'), 'TF056', NULL, 'what is finished cannot fail');
+BEGIN;
+SELECT pg_temp.fail('new', pg_temp.id('203'));
+SELECT tenfold.finish_batch('new', 0, :f, :t, pg_temp.id('202'), pg_temp.id('203'));
+COMMIT;
+SELECT is(pg_temp.part('new', 600), NULL, 'what follows a failed one of its key is set aside, in later parts, too');
+SELECT is(pg_temp.retries('new'), '{}', '… and it comes again when the batch is over');
+SELECT is(pg_temp.read('new'), (:f::bigint, :t::bigint, '{}'::jsonb[]), 'a caller that knows of no parts ends the batch');
+SELECT pg_temp.finish('new');
+SELECT is(pg_temp.retries('new'), '{203,204,205}', 'it comes again');
+SELECT pg_temp.finish_retries('new', '{203,204,205}');
+SELECT is(pg_temp.part('new', 600), '206.', 'the next batch is a new one');
+SELECT is(pg_temp.consume('new'), '{206}', '… and ends');
+
 -- max_events counts ids.
 SELECT tenfold.publish_many('ct', NULL, ARRAY(SELECT to_jsonb(n) FROM generate_series(100, 109) n)) FROM (SELECT pg_temp.tick()) t;
 SELECT pg_temp.tick();

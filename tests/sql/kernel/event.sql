@@ -64,13 +64,42 @@ CREATE TEMP TABLE doc AS SELECT d::jsonb FROM (VALUES ('{}'), ('[]'), ('1'), ('"
   ('{"a": [1, 2.50, {"b": null, "c": ["x", [], {}]}], "key \"q\"": "v", "zz": -1e-20}')) AS v(d);
 INSERT INTO doc SELECT jsonb_agg(d) FROM doc;
 INSERT INTO doc SELECT jsonb_object_agg(n || '.', d) FROM (SELECT d, row_number() OVER () AS n FROM doc CROSS JOIN generate_series(1, 20)) x;
-SELECT is_empty($$SELECT d FROM doc WHERE tenfold._first_refused_event(NULL, ARRAY[d], NULL, octet_length(d::text) + 2, 0) IS NOT NULL
-  OR tenfold._first_refused_event(NULL, ARRAY[d], NULL, octet_length(d::text) + 1, 0) IS NULL$$, 'the count of bytes is exact');
+INSERT INTO doc SELECT to_jsonb(sign * digit * power(10::numeric, scale)) FROM unnest('{1,-1}'::int[]) sign, unnest('{1,9,10,9999,10000,123.4560}'::numeric[]) digit,
+  generate_series(-40, 300, 17) scale;
+INSERT INTO doc SELECT n::jsonb FROM unnest('{0,0.0,-0.5,0.00010,1e131071,-1e-16383,12345678.000,1e63,1e64,1e256,1e-256,1e260}'::text[]) n;
+SELECT is_empty($$SELECT d FROM doc WHERE tenfold._json_bytes(d) <> octet_length(d::text)$$, 'the count of bytes is exact');
+SELECT is_empty($$SELECT d FROM doc WHERE jsonb_typeof(d) = 'number' AND tenfold._longest_number(d) <> octet_length(d::text)$$, '… of one number');
+SELECT is(tenfold._longest_number('{"a": [1, {"b": -12.50}], "c": "1234567890"}'), 6::bigint, 'the longest number of many');
+SELECT is(tenfold._longest_number('["x"]'), 0::bigint, '… of none');
+
+-- Little jsonb, much text: refused before it is made, without adding up beyond an int.
+CREATE TEMP TABLE bomb AS SELECT jsonb_agg(1e131071) AS d FROM generate_series(1, 17000);
+SELECT cmp_ok(tenfold._json_bytes(d), '>', 2228000000, 'more bytes than an int counts') FROM bomb;
+SELECT throws_ok($$SELECT tenfold.publish('free', 'k', d) FROM bomb$$, 'TF055', NULL, '… are too many for a topic');
+SELECT throws_ok($$SELECT tenfold.publish('free', 'k', '1', jsonb_build_object('h', d)) FROM bomb$$, 'TF055', NULL, '… as headers, too');
+SELECT throws_ok($$SELECT tenfold.publish_many('free', '{k,k}', ARRAY['1', d]) FROM bomb$$, 'TF055', NULL, '… in a set');
+SELECT throws_ok($$SELECT tenfold.publish('typed', 'k', jsonb_build_object('n', d)) FROM bomb$$, 'TF055', NULL, '… where there is a schema');
+SELECT throws_ok($$SELECT tenfold.publish('typed', 'k', '{"n": 1e1000}')$$, 'TF054', NULL, 'a schema takes no number of 1,001 digits');
+SELECT lives_ok($$SELECT tenfold.publish('typed', 'k', '{"n": 1e999}')$$, '… but one of 1,000');
+
+-- Arrays are read by position, whatever their bounds.
+SELECT is(tenfold.publish_many('free', '[5:6]={a,b}', '[-1:0]={1,2}', '[2:3]={"{\"h\": \"1\"}","{\"h\": \"2\"}"}'), 2::bigint, 'subscripts from anywhere');
+SELECT results_eq($$SELECT key, payload, headers FROM tenfold.event ORDER BY event_id DESC LIMIT 2$$,
+  $$VALUES ('b', '2'::jsonb, '{"h": "2"}'::jsonb), ('a', '1', '{"h": "1"}')$$, '… do not part what belongs together');
+SELECT throws_ok($$SELECT tenfold.publish_many('free', '{k}', '{1}', '[2:2]={"{\"a\": 1}"}')$$, 'TF054', NULL, 'nor hide what is refused');
+SELECT throws_ok($$SELECT tenfold.publish_many('typed', '[2:2]={k}', '[7:7]={"{\"s\": \"x\"}"}')$$, 'TF054', NULL, '… where there is a schema');
+SELECT throws_ok($$SELECT tenfold.publish_many('free', NULL, '{{1,2},{3,4}}')$$, '2202E', NULL, 'an array of two dimensions is no list');
+SELECT throws_ok($$SELECT tenfold.publish_many('typed', '{{k}}', '{{"{\"n\": 1}"}}')$$, '2202E', NULL, '… where there is a schema');
+SELECT throws_ok($$SELECT tenfold.publish_many('typed', '{k}', ARRAY['{"n": 1}', '{"n": 2}']::jsonb[])$$, '2202E', NULL, '… which wants as many of each, too');
+SELECT is((SELECT sum(bytes) FROM tenfold.event), (SELECT sum(octet_length(payload::text) + octet_length(headers::text) + coalesce(octet_length(key), 0)) FROM tenfold.event)::bigint,
+  'an event knows its bytes');
 
 -- A table that a user has changed takes the long way.
 ALTER TABLE tenfold.event ADD COLUMN note text DEFAULT 'mine';
 SELECT is(tenfold.publish_many('free', '{z,z}', '{1,2}'), 2::bigint, 'a column more');
 SELECT tenfold.publish('free', 'z', '3') AS id \gset
 SELECT is(:id::bigint, (SELECT max(event_id) FROM tenfold.event WHERE key = 'z' AND note = 'mine'), '… gets its default');
+SELECT results_eq($$SELECT key, bytes FROM tenfold.event WHERE key = 'z' AND note = 'mine' ORDER BY event_id$$, $$VALUES ('z', 4), ('z', 4), ('z', 4)$$, '… and its bytes');
+ALTER TABLE tenfold.event DROP COLUMN note;
 SELECT * FROM finish();
 ROLLBACK;
