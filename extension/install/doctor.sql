@@ -33,6 +33,10 @@ BEGIN ATOMIC
   SELECT 'roles', count(r.oid) = count(*), count(r.oid) || ' of ' || count(*), 'SELECT tenfold.create_roles();'
   FROM unnest(tenfold._role_names()) AS wanted(name) LEFT JOIN pg_catalog.pg_roles r ON r.rolname = wanted.name
   UNION ALL
+  SELECT 'event ids', s.seqcache = 1 AND s.seqincrement = 1 AND NOT s.seqcycle,  -- ticks rely on the last one given out
+    format('cache %s, increment %s', s.seqcache, s.seqincrement), 'ALTER SEQUENCE tenfold.event_id CACHE 1 INCREMENT 1 NO CYCLE;'
+  FROM pg_catalog.pg_sequence s WHERE s.seqrelid = to_regclass('tenfold.event_id')
+  UNION ALL
   SELECT 'drop guard', count(*) = 1, CASE count(*) WHEN 1 THEN 'event trigger' ELSE 'absent' END,
     'SELECT tenfold.install(''kernel''); -- as a superuser'
   FROM pg_catalog.pg_event_trigger WHERE evtname = 'tenfold_refuse_drop';

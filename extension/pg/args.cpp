@@ -1,5 +1,7 @@
 #include "pg/args.hpp"
 
+#include "pg/elements.hpp"
+
 namespace tenfold::pg {
 namespace {
 
@@ -18,18 +20,13 @@ std::string_view from_datum(Datum d) {
 
 template <>
 std::vector<std::string_view> from_datum(Datum d) {
-  Datum* items = nullptr;
-  bool* nulls = nullptr;
-  int count = 0;
-  call([&] {
-    deconstruct_array(DatumGetArrayTypeP(d), TEXTOID, -1, false, TYPALIGN_INT, &items, &nulls, &count);
-  });
+  const Elements list = call([d] { return Elements::of({d, false}, TEXTOID, "a list of texts"); });
   std::vector<std::string_view> views;
-  views.reserve(count);
-  for (int i = 0; i < count; i++) {
-    if (nulls[i])
+  views.reserve(list.count);
+  for (int i = 0; i < list.count; i++) {
+    if (list.nulls[i])
       throw Failure{{Code::null_value, "an array element is NULL", "Leave NULLs out of the array."}};
-    views.push_back(from_datum<std::string_view>(items[i]));
+    views.push_back(from_datum<std::string_view>(list.values[i]));
   }
   return views;
 }

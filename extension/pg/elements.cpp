@@ -8,13 +8,17 @@ extern "C" {
 
 namespace tenfold::pg {
 
+void refuse_dimensions(const ArrayType* array, const char* name) {
+  if (ARR_NDIM(array) > 1)
+    ereport(ERROR, errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+            errmsg("%s is an array of %d dimensions", name, ARR_NDIM(array)), errhint("A list has one."));
+}
+
 Elements Elements::of(const NullableDatum& array, Oid type, const char* name) {
   Elements e;
   if (array.isnull) return e;
   ArrayType* list = DatumGetArrayTypeP(array.value);
-  if (ARR_NDIM(list) > 1)
-    ereport(ERROR, errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-            errmsg("%s is an array of %d dimensions", name, ARR_NDIM(list)), errhint("A list has one."));
+  refuse_dimensions(list, name);
   if (ARR_ELEMTYPE(list) != type)
     ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
             errmsg("%s is an array of %s, not of %s", name, format_type_be(ARR_ELEMTYPE(list)),

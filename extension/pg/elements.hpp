@@ -6,6 +6,9 @@
 
 namespace tenfold::pg {
 
+// Raises 2202E for an array of several dimensions. Through pg::call.
+void refuse_dimensions(const ArrayType* array, const char* name);
+
 // After the last, and where the array is NULL, stand NULLs.
 struct Elements {
   Datum* values = nullptr;

@@ -70,6 +70,7 @@ AS $$
 DECLARE
   written_off bigint;
 BEGIN
+  PERFORM tenfold._check_lists('job_ids', job_ids);
   DELETE FROM tenfold.job_entry e WHERE e.job_id = ANY (job_ids)
     AND NOT EXISTS (SELECT FROM tenfold.job j WHERE j.job_id = e.job_id) AND NOT EXISTS (SELECT FROM tenfold.job_parked p WHERE p.job_id = e.job_id)
     AND NOT EXISTS (SELECT FROM tenfold.job_running r WHERE r.job_id = e.job_id) AND NOT EXISTS (SELECT FROM tenfold.job_dead d WHERE d.job_id = e.job_id)

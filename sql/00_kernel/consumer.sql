@@ -76,6 +76,7 @@ CREATE OR REPLACE FUNCTION tenfold._topic_ids(topics text[]) RETURNS int[]
 LANGUAGE plpgsql STABLE
 AS $$
 BEGIN
+  PERFORM tenfold._check_lists('topics', topics);
   IF topics = '{*}' THEN
     RETURN NULL;
   ELSIF coalesce(cardinality(topics), 0) = 0 THEN

@@ -48,7 +48,7 @@ AS $$
 DECLARE
   share int;
 BEGIN
-  PERFORM tenfold._refuse_old_snapshot(), tenfold._refuse_unknown_consumers(names);
+  PERFORM tenfold._refuse_old_snapshot(), tenfold._check_lists('names', names), tenfold._refuse_unknown_consumers(names);
   IF lease IS NULL OR lease NOT BETWEEN '1 second' AND '1 day' THEN
     RAISE EXCEPTION 'a lease of %', lease USING ERRCODE = '22023', HINT = 'From 1 second to 1 day.';
   END IF;

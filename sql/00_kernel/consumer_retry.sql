@@ -156,6 +156,7 @@ DECLARE
   p tenfold.consumer_position := tenfold._position(c.consumer_id);
   finished int;
 BEGIN
+  PERFORM tenfold._check_lists('event_ids', event_ids);
   DELETE FROM tenfold.event_retry r WHERE r.consumer_id = c.consumer_id AND r.event_id = ANY (event_ids) AND r.state <> 'dead'
     AND tenfold._is_seen(p, r.incarnation, r.xid);
   GET DIAGNOSTICS finished = ROW_COUNT;
@@ -177,6 +178,7 @@ DECLARE
   id int := (tenfold._consumer(consumer)).consumer_id;
   redriven bigint;
 BEGIN
+  PERFORM tenfold._check_lists('event_ids', event_ids);
   UPDATE tenfold.event_retry r SET state = 'retry', attempts = 0, due_at = clock_timestamp()
     WHERE r.consumer_id = id AND r.state = 'dead' AND (event_ids IS NULL OR r.event_id = ANY (event_ids));
   GET DIAGNOSTICS redriven = ROW_COUNT;
@@ -194,6 +196,7 @@ DECLARE
   id int := (tenfold._consumer(consumer)).consumer_id;
   discarded bigint;
 BEGIN
+  PERFORM tenfold._check_lists('event_ids', event_ids);
   DELETE FROM tenfold.event_retry r WHERE r.consumer_id = id AND r.state = 'dead' AND r.event_id = ANY (event_ids);
   GET DIAGNOSTICS discarded = ROW_COUNT;
   RETURN discarded;

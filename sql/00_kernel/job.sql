@@ -165,7 +165,8 @@ DECLARE
   q tenfold.queue := tenfold._queue(queue);
   due timestamptz := tenfold._due_at(run_at);
 BEGIN
-  PERFORM tenfold._check_job(q, priority, run_at, max_attempts);
+  PERFORM tenfold._check_job(q, priority, run_at, max_attempts),
+    tenfold._check_lists('payloads dedupe_keys? concurrency_keys?', payloads, dedupe_keys, concurrency_keys);
   IF dedupe_keys IS NOT NULL THEN
     RETURN QUERY SELECT tenfold.enqueue(queue, p.payload, priority, run_at, p.dedupe_key, p.concurrency_key, max_attempts)
       FROM ROWS FROM (unnest(payloads), unnest(dedupe_keys), unnest(concurrency_keys)) AS p(payload, dedupe_key, concurrency_key);
@@ -185,7 +186,7 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.enqueue_many FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.enqueue_many IS
-  'enqueue() for a set: one payload a job, keys beside them in the same order. Gives the ids in that order. All or none. Errors: as enqueue()';
+  'enqueue() for a set: one payload a job, keys beside them in the same order. Gives the ids in that order. All or none. Errors: as enqueue(), 2202E the arrays are no lists, or not as long as each other';
 
 -- A job moves from waiting to running, or back, while we look: look twice.
 CREATE OR REPLACE FUNCTION tenfold.cancel_job(job_id bigint) RETURNS text
@@ -261,6 +262,7 @@ DECLARE
   dead tenfold.job_dead;
   redriven bigint := 0;
 BEGIN
+  PERFORM tenfold._check_lists('job_ids', job_ids);
   FOR dead IN DELETE FROM tenfold.job_dead d WHERE d.job_id = ANY (job_ids) RETURNING * LOOP
     -- Another job may have its dedupe key by now: this one then runs without.
     IF dead.dedupe_key IS NOT NULL AND tenfold._take_dedupe_key(dead.queue_id, dead.dedupe_key, dead.job_id) <> dead.job_id THEN

@@ -210,6 +210,7 @@ AS $$
 DECLARE
   answered bigint[] := '{}';
 BEGIN
+  PERFORM tenfold._check_lists('job_ids epochs', job_ids, epochs);
   FOR job_id, cancel_asked, expires_at IN
     UPDATE tenfold.job_running r SET expires_at = clock_timestamp() + q.lease
     FROM unnest(job_ids, epochs) AS f(job_id, epoch), tenfold.queue q
@@ -292,6 +293,7 @@ AS $$
 DECLARE
   ended record;
 BEGIN
+  PERFORM tenfold._check_lists('job_ids epochs results?', job_ids, epochs, results);
   WITH gone AS (
     DELETE FROM tenfold.job_running r
     USING ROWS FROM (unnest(job_ids), unnest(epochs), unnest(results)) AS f(job_id, epoch, result)
@@ -370,6 +372,7 @@ DECLARE
   job tenfold.job_running;
   released bigint[] := '{}';
 BEGIN
+  PERFORM tenfold._check_lists('job_ids epochs', job_ids, epochs);
   FOR job IN DELETE FROM tenfold.job_running r USING unnest(job_ids, epochs) AS f(job_id, epoch)
       WHERE r.job_id = f.job_id AND r.epoch = f.epoch RETURNING r.* LOOP
     INSERT INTO tenfold.job VALUES (job.job_id, job.queue_id, job.priority, tenfold._due_at(), job.attempts - 1, job.max_attempts, job.created_at,

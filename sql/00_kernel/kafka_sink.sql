@@ -39,6 +39,7 @@ AS $$
 DECLARE
   share bigint;
 BEGIN
+  PERFORM tenfold._check_lists('topics partitions', topics, partitions);
   PERFORM tenfold._lock('kafka_source', hashtextextended(claim_kafka_partitions.source, 0));  -- claims of a source, one after the other
   INSERT INTO tenfold.kafka_instance AS i VALUES (claim_kafka_partitions.source, claim_kafka_partitions.instance, clock_timestamp() + lease)
     ON CONFLICT ON CONSTRAINT kafka_instance_pkey DO UPDATE SET expires_at = excluded.expires_at;
@@ -160,8 +161,10 @@ LANGUAGE plpgsql SECURITY DEFINER  -- as claim_kafka_partitions; the handler run
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+  PERFORM tenfold._check_lists('offsets keys? payloads? headers?', offsets, keys, payloads, headers);
   PERFORM tenfold._move_kafka_offset(source, topic, partition, epoch, expected, next);
-  RETURN CASE WHEN offsets = '{}' THEN 0 ELSE tenfold._hand_over(tenfold._kafka_sink(source, topic), partition, offsets, keys, payloads, headers) END;
+  RETURN CASE WHEN offsets = '{}' THEN 0  -- a slice counts from 1, whatever the array does
+    ELSE tenfold._hand_over(tenfold._kafka_sink(source, topic), partition, offsets[:], keys[:], payloads[:], headers[:]) END;
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.apply_kafka_batch FROM PUBLIC;

@@ -18,7 +18,7 @@ LANGUAGE plpgsql SECURITY DEFINER  -- workers make sources, and write no table
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  PERFORM tenfold._refuse_other_kind(source, true);
+  PERFORM tenfold._refuse_other_kind(source, true), tenfold._check_lists('topics', topics);
   INSERT INTO tenfold.kafka_sink (source, topic, start) SELECT create_kafka_source.source, t, create_kafka_source.start FROM unnest(topics) t ON CONFLICT DO NOTHING;
 END
 $$;

@@ -173,7 +173,7 @@ DECLARE
 BEGIN
   PERFORM tenfold.check_body($1, 'POST', '/hotels');
   added := hotel.add_hotel($1 ->> 'name', $1 ->> 'country', $1 ->> 'city', ($1 ->> 'lat')::numeric, ($1 ->> 'lng')::numeric,
-    ($1 ->> 'stars')::int, ARRAY(SELECT jsonb_array_elements_text($1 -> 'amenities')), ($1 ->> 'average_price_minor')::bigint,
+    ($1 ->> 'stars')::int, tenfold._json_texts($1 -> 'amenities', 'amenities', 100), ($1 ->> 'average_price_minor')::bigint,
     $1 ->> 'currency', reference => $1 ->> 'reference');
   RETURN hotel._answer_hotel(added, 201);
 EXCEPTION WHEN OTHERS THEN

@@ -70,7 +70,7 @@ BEGIN
   old := hotel._lock_hotel(update_hotel.hotel_id, expected_version);
   new := jsonb_populate_record(old, changes - 'amenities');
   IF changes ? 'amenities' THEN
-    new.amenities := tenfold._hotel_amenity_mask(ARRAY(SELECT jsonb_array_elements_text(changes -> 'amenities')));
+    new.amenities := tenfold._hotel_amenity_mask(tenfold._json_texts(changes -> 'amenities', 'amenities', 100));
   END IF;
   UPDATE hotel.hotel h SET
     (name, city, lat, lng, stars, amenities, average_price_minor, currency, price_range, version, updated_at) =

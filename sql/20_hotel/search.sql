@@ -10,7 +10,7 @@ CREATE OR REPLACE FUNCTION hotel._matching(q jsonb) RETURNS SETOF hotel.hotel
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1000
 AS $$
 DECLARE
-  mask bigint := tenfold._hotel_amenity_mask(ARRAY(SELECT jsonb_array_elements_text(q -> 'amenities')));
+  mask bigint := tenfold._hotel_amenity_mask(tenfold._json_texts(nullif(q -> 'amenities', 'null'), 'amenities', 100));
   words tsquery := websearch_to_tsquery('simple', q ->> 'text');
 BEGIN
   RETURN QUERY SELECT h.* FROM hotel.hotel h

@@ -1,7 +1,7 @@
 -- The installer and what it says of itself. What needs clusters of its own is in tests/process.
 BEGIN;
 SET search_path = public, pg_temp;
-SELECT plan(21);
+SELECT plan(23);
 
 SELECT is(tenfold.install('hotel'), '{kernel,geo,hotel}', 'a module and what it needs');
 SELECT is(tenfold.install('geo'), '{kernel,geo}', 'no more than that');
@@ -16,6 +16,11 @@ SELECT throws_ok($$SELECT tenfold.install('hotel')$$, 'TF006', NULL, 'an applied
 SELECT is(current_setting('role'), 'none', 'a failed install leaves the role as it was');
 
 SELECT is_empty('SELECT * FROM tenfold.doctor() WHERE NOT ok AND "check" <> ''pg_cron database''', 'doctor finds all in order');
+ALTER SEQUENCE tenfold.event_id CACHE 32;
+SELECT results_eq($$SELECT "check", mend FROM tenfold.doctor() WHERE NOT ok AND "check" = 'event ids'$$,
+  $$VALUES ('event ids', 'ALTER SEQUENCE tenfold.event_id CACHE 1 INCREMENT 1 NO CYCLE;')$$, 'ids of events that a backend keeps back are found');
+ALTER SEQUENCE tenfold.event_id CACHE 1 INCREMENT 1 NO CYCLE;
+SELECT is((SELECT ok FROM tenfold.doctor() WHERE "check" = 'event ids'), true, '… and mended as it says');
 SELECT is(count(*), count(DISTINCT sqlstate), 'each error has its SQLSTATE') FROM tenfold.error_code;
 SELECT is_empty($$SELECT * FROM tenfold.error_code WHERE sqlstate !~ '^(TF[0-9A-Z]{3}|22004|22023|0A000|53200|57014|XX000)$'$$, 'standard, or class TF');
 SELECT is((SELECT array_agg(name ORDER BY name) FROM tenfold.scheduled_job_status WHERE scheduled), (SELECT array_agg(name ORDER BY name) FROM tenfold.scheduled_job), 'every job is scheduled');

@@ -1,0 +1,20 @@
+-- Little jsonb may be much text: what comes from outside is refused before it is made text. event.sql has what topics take.
+BEGIN;
+SET search_path = public, pg_temp;
+SELECT * FROM no_plan();
+CREATE TEMP TABLE bomb AS SELECT jsonb_agg(1e131071) AS d FROM generate_series(1, 17000);
+SELECT tenfold.create_queue('small', max_payload_bytes => 1000);
+SELECT throws_ok($$SELECT tenfold.enqueue('small', d) FROM bomb$$, 'TF022', NULL, 'as a job');
+SELECT throws_ok($$SELECT tenfold.enqueue_many('small', ARRAY['1', d]) FROM bomb$$, 'TF022', NULL, '… of many');
+SELECT throws_ok($$SELECT tenfold.set_recurring_job('j', 'small', '* * * * *', d) FROM bomb$$, 'TF022', NULL, '… again and again');
+SELECT throws_ok($$SELECT tenfold.check_body(jsonb_build_object('name', 'x', 'amenities', d), 'POST', '/hotels') FROM bomb$$, '22023', NULL, 'as a body');
+SELECT throws_ok($$SELECT tenfold.check_body('{"email": "a@b.c", "password": 1e1000}', 'POST', '/login')$$, '22023', 'the body has a number of more than 1,000 digits', 'one number');
+SELECT throws_ok($$SELECT tenfold_api.add_hotel(jsonb_build_object('name', 'x', 'country', 'IN', 'city', 'x', 'lat', 1, 'lng', 1, 'amenities', d)) FROM bomb$$, NULL, NULL, 'as amenities of a new hotel');
+SELECT throws_ok($$SELECT hotel.update_hotel(hotel.add_hotel('x', 'IN', 'x', 1, 1), jsonb_build_object('amenities', d)) FROM bomb$$, '22023', NULL, '… of one that is there');
+SELECT throws_ok($$SELECT tenfold._json_texts(d, 'list', 100000) FROM bomb$$, '22023', 'list must be an array of texts, not one of number', 'types come first');
+SELECT throws_ok($$SELECT tenfold._json_texts('["a", "b"]', 'list', 1)$$, '22023', 'list has 2 texts', '… then the count');
+SELECT throws_ok($$SELECT tenfold._json_texts('{}', 'list', 1)$$, '22023', NULL, 'no array');
+SELECT is(tenfold._json_texts('["b", "a"]', 'list', 2), '{b,a}', 'the texts');
+SELECT is(tenfold._json_texts(NULL, 'list', 2), '{}', 'those of NULL');
+SELECT * FROM finish();
+ROLLBACK;
