@@ -1,7 +1,7 @@
 -- The installer and what it says of itself. What needs clusters of its own is in tests/process.
 BEGIN;
 SET search_path = public, pg_temp;
-SELECT plan(22);
+SELECT plan(23);
 
 SELECT is(tenfold.install('hotel'), '{kernel,geo,hotel}', 'a module and what it needs');
 SELECT is(tenfold.install('geo'), '{kernel,geo}', 'no more than that');
@@ -40,6 +40,9 @@ SELECT is_empty($$SELECT pg_describe_object(d.classid, d.objid, 0), p.oid::regpr
     AND (p.prolang = (SELECT oid FROM pg_language WHERE lanname = 'sql') AND p.prosqlbody IS NULL
       OR EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e'))$$,
   'no column, CHECK, index or default calls what pg_upgrade makes later');
+
+SELECT is_empty($$SELECT t.tgrelid::regclass FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE p.prosrc ~ '_relation_changed' AND t.tgenabled <> 'A'$$,
+  'what logical replication applies reaches every backend''s copy');
 
 -- Whatever PUBLIC may call must be on this list.
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
