@@ -94,7 +94,9 @@ constexpr std::array<ShortText, 181> degree_texts = [] {
 char* append_degrees(char* out, int64_t steps) {
   if (steps < 0) *out++ = '-';
   const auto size = static_cast<uint32_t>(std::abs(steps));
-  const ShortText& whole = degree_texts[size / geo::grid_steps_per_degree];
+  // No place lies beyond 180; a key that names one, from a damaged index, must not read past the table.
+  const auto degrees = std::min<size_t>(size / geo::grid_steps_per_degree, degree_texts.size() - 1);
+  const ShortText& whole = degree_texts[degrees];
   std::memcpy(out, whole.digits, sizeof whole.digits);
   out += whole.length;
   const auto fraction = static_cast<uint32_t>(size % geo::grid_steps_per_degree);

@@ -54,6 +54,7 @@ void PinnedPage::take(Relation index, BlockNumber block) {
   buffer = pin(index, block);
   lock();
   _bt_checkpage(index, buffer);
+  refuse_old_snapshot(index, BufferGetPage(buffer));
 }
 
 void PinnedPage::lock() {
@@ -107,6 +108,7 @@ BTreePage BTree::leaf_at(BlockNumber block) {
 bool BTree::lock_if_good(PinnedPage& held, int64 bound) {
   if (!held.valid()) return false;
   held.lock();
+  refuse_old_snapshot(index_, BufferGetPage(held.buffer));
   const BTreePage page = held.page();
   const bool good = !page.is_ignored() && page.starts_before(bound) && page.may_hold(bound);
   if (!good) held.unlock();
@@ -118,8 +120,8 @@ bool BTree::lock_root(int64 bound) {
     parent_.release();
     parent_ = {btree_root(index_, heap_), true};
     if (!parent_.valid()) return parent_.locked = false;
+    refuse_old_snapshot(index_, BufferGetPage(parent_.buffer));
   }
-  refuse_old_snapshot(index_, BufferGetPage(parent_.buffer));
   go_right_for(parent_, bound);
   return true;
 }

@@ -37,7 +37,8 @@ void TableCopyBase::refill(void (*fill)(TableCopyBase&)) {
   });
   is_fresh_ = true;
   is_whole_ = false;
-  call([] { PushActiveSnapshot(GetLatestSnapshot()); });
+  // As the server reads its own catalog: the latest snapshot, and one that may be taken in a parallel query.
+  call([this] { PushActiveSnapshot(GetNonHistoricCatalogSnapshot(oid_)); });
   fill(*this);
   call([] { PopActiveSnapshot(); });
   is_whole_ = true;

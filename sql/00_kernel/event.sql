@@ -24,6 +24,7 @@ $$;
 REVOKE EXECUTE ON FUNCTION tenfold._topic_changed FROM PUBLIC;
 COMMENT ON FUNCTION tenfold._topic_changed IS 'the trigger that makes every backend read the topics anew';
 CREATE OR REPLACE TRIGGER topic_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON tenfold.topic FOR EACH STATEMENT EXECUTE FUNCTION tenfold._topic_changed();
+ALTER TABLE tenfold.topic ENABLE ALWAYS TRIGGER topic_changed;  -- also where logical replication applies the rows
 
 CREATE OR REPLACE FUNCTION tenfold._topic(topic text) RETURNS tenfold.topic
 LANGUAGE plpgsql STABLE

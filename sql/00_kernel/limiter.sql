@@ -8,6 +8,9 @@ REVOKE EXECUTE ON FUNCTION tenfold.take_permit FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.take_permit IS
   'takes cost tokens from the bucket of this class and key, and gives 0; or takes none, and gives the seconds until they will be there. A rollback gives nothing back. Errors: 22023 unknown class, cost above its burst; TF008 not preloaded';
 
+-- Also where logical replication applies the rows.
+ALTER TABLE tenfold.rate_class ENABLE ALWAYS TRIGGER rate_class_changed;
+
 CREATE OR REPLACE FUNCTION tenfold._raise_limited(detail text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$

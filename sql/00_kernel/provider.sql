@@ -10,6 +10,9 @@ END;
 COMMENT ON FUNCTION tenfold.create_provider IS
   'makes a provider and gives its id; what else may be set are columns of its row. Errors: 23505 the name is taken, 23514 a value out of range, 22023 unknown time zone';
 
+-- Also where logical replication applies the rows.
+ALTER TABLE tenfold.provider ENABLE ALWAYS TRIGGER provider_changed;
+
 CREATE OR REPLACE FUNCTION tenfold._find_provider(name text) RETURNS tenfold.provider
 LANGUAGE plpgsql STABLE
 AS $$

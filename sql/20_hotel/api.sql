@@ -148,19 +148,21 @@ END
 $$;
 COMMENT ON FUNCTION hotel._expected_version IS 'the version that If-Match names; NULL without it. Errors: TFH05 (412) it names no single version';
 
-CREATE OR REPLACE FUNCTION hotel._check_owner(wanted bigint) RETURNS void
-LANGUAGE plpgsql STABLE
+-- On the locked row: one that was read before may get another owner, or be added again by one, before it is changed.
+CREATE OR REPLACE FUNCTION hotel._lock_own_hotel(wanted bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE
 AS $$
+DECLARE
+  locked hotel.hotel := hotel._lock_hotel(wanted, NULL);
 BEGIN
-  IF NOT pg_has_role(tenfold.caller_role(), 'tenfold_operator', 'MEMBER')
-     AND EXISTS (SELECT FROM hotel.hotel h WHERE h.hotel_id = wanted AND h.removed_at IS NULL
-                 AND h.owner_id IS DISTINCT FROM tenfold.current_subject()) THEN
+  IF locked.owner_id IS DISTINCT FROM tenfold.current_subject() AND NOT pg_has_role(tenfold.caller_role(), 'tenfold_operator', 'MEMBER') THEN
     RAISE EXCEPTION 'hotel % belongs to another account', wanted
       USING ERRCODE = '42501', HINT = 'Merchants change their own hotels, operators all of them.';
   END IF;
 END
 $$;
-COMMENT ON FUNCTION hotel._check_owner IS 'raises 42501 (403) if the hotel is somebody else''s and the caller no operator';
+COMMENT ON FUNCTION hotel._lock_own_hotel IS
+  'locks a hotel''s row. Errors: 42501 (403) it is somebody else''s and the caller no operator, TFH04 (404) there is none';
 
 CREATE OR REPLACE FUNCTION tenfold_api.add_hotel(jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -206,7 +208,7 @@ DECLARE
   hint text;
 BEGIN
   PERFORM tenfold.check_body($1, 'PUT', '/hotels/:id');
-  PERFORM hotel._check_owner(wanted);
+  PERFORM hotel._lock_own_hotel(wanted);
   PERFORM hotel.update_hotel(wanted, $1, hotel._expected_version());
   RETURN hotel._answer_hotel(wanted, 200);
 EXCEPTION WHEN OTHERS THEN
@@ -234,7 +236,7 @@ DECLARE
   detail text;
   hint text;
 BEGIN
-  PERFORM hotel._check_owner(id);
+  PERFORM hotel._lock_own_hotel(id);
   PERFORM hotel.remove_hotel(id, hotel._expected_version());
   PERFORM tenfold.respond(204);
 EXCEPTION WHEN OTHERS THEN

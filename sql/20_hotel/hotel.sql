@@ -30,6 +30,9 @@ END
 $$;
 COMMENT ON FUNCTION hotel._touch IS 'no search of these countries is answered from the cache by what was before this commit. Who writes to hotel.hotel past these functions calls it, or tenfold.cache_clear(''hotel'')';
 
+-- Also where logical replication applies the rows.
+ALTER TABLE hotel.amenity ENABLE ALWAYS TRIGGER amenity_changed;
+
 -- In plpgsql for its speed: kept plans more than halve a call. Columns win over parameters, for ON CONFLICT's sake: in
 -- VALUES there are none.
 CREATE OR REPLACE FUNCTION hotel.add_hotel(

@@ -71,7 +71,6 @@ def handle_all(db, consumers):
 def fill(db, other):
     """Everybody but `untouched` is past 9: for strict, 1 waits for a retry, 2 is dead, what follows them is parked. 10 … 12
     are ticked, and 16, whose transaction the tick saw under way; 13 … 15 are not. Gives the relay's batch that Kafka may have."""
-    db.execute(BURN)
     db.execute(SETUP)
     publish(db, *range(1, 10))
     assert handle_batches(db, 'strict', {1: True, 2: False}) == [3, 6, 9]

@@ -128,6 +128,7 @@ def test_a_dump_from_15_restores_into_17(filled):
     place = inside / '.run' / 'dump-from-15'
     place.mkdir(parents=True, exist_ok=True)
     with connect(filled) as db, connect(filled, autocommit=False) as other:
+        db.execute(events_across.BURN)
         relayed = events_across.fill(db, other)
         hotels = db.execute('SELECT count(*), sum(hotel_id) FROM hotel.hotel').fetchone()
         lag = db.execute(events_across.LAG).fetchall()

@@ -2,7 +2,7 @@
 -- of random ones with PostGIS.
 BEGIN;
 SET search_path = public, pg_temp;
-SELECT plan(53);
+SELECT plan(62);
 
 -- A hotel every kilometer or so along the 60th parallel across the date line, and seven at the pole.
 SELECT hotel.add_hotel('h' || i, 'RU', 'x', 60, CASE WHEN i > 0 THEN 180 - i * 0.018 ELSE -180 - i * 0.0183 END,
@@ -88,5 +88,33 @@ FROM (VALUES
   ('within_box(0, 0, NULL, 1)', '22004', 'north'),
   ('nearby(0, 0, 5000, checkin => ''2027-01-01'', checkout => ''2027-01-03'')', '0A000', 'dates')
 ) AS bad(call, state, named), LATERAL pg_temp.refusal('SELECT * FROM hotel.' || call) r;
+-- In a parallel query each worker reads the dictionary of amenities for itself, and the leader anew: its copy is old.
+CREATE TABLE public.many AS SELECT 60::float8 AS lat FROM generate_series(1, 2000);
+ANALYZE public.many;
+UPDATE hotel.amenity SET name = name;
+SET LOCAL parallel_setup_cost = 0;
+SET LOCAL parallel_tuple_cost = 0;
+SET LOCAL min_parallel_table_scan_size = 0;
+PREPARE in_parallel AS SELECT count(*) FROM public.many WHERE json_array_length(hotel.nearby_json(lat, 180, 1000, amenities => '{wifi}')) > 0;
+CREATE FUNCTION pg_temp.plan_of(statement text) RETURNS SETOF text LANGUAGE plpgsql AS $$BEGIN RETURN QUERY EXECUTE 'EXPLAIN ' || statement; END$$;
+SELECT ok(bool_or(line ~ 'Parallel Seq Scan'), 'the planner takes workers') FROM pg_temp.plan_of('EXECUTE in_parallel') line;
+SELECT results_eq('in_parallel', 'VALUES (2000::bigint)', 'a search for amenities runs in parallel');
+
+-- An index of another shape is refused: its entries would be read as what they are not, or in an order that they do not have.
+CREATE FUNCTION pg_temp.remake_index(shape text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  DROP INDEX hotel.hotel_place;
+  EXECUTE 'CREATE INDEX hotel_place ON ' || shape;
+END $$;
+CREATE TABLE hotel.other AS TABLE hotel.hotel;
+SELECT throws_ok(format('SELECT pg_temp.remake_index(%L), hotel.nearby_json(60, 180)', shape), '55000', NULL, shape) FROM (VALUES
+  ('hotel.hotel (place_key DESC) INCLUDE (hotel_id, amenities, attributes) WHERE removed_at IS NULL'),
+  ('hotel.hotel (place_key) INCLUDE (hotel_id, amenities, attributes)'),
+  ('hotel.hotel (place_key) INCLUDE (hotel_id, amenities, attributes) WHERE removed_at IS NOT NULL'),
+  ('hotel.hotel (place_key) INCLUDE (amenities, hotel_id, attributes) WHERE removed_at IS NULL'),
+  ('hotel.hotel ((place_key + 0)) INCLUDE (hotel_id, amenities, attributes) WHERE removed_at IS NULL'),
+  ('hotel.other (place_key) INCLUDE (hotel_id, amenities, attributes) WHERE removed_at IS NULL')) AS bad(shape);
+SELECT lives_ok($$SELECT pg_temp.remake_index('hotel.hotel (place_key) INCLUDE (hotel_id, amenities, attributes) WHERE removed_at IS NULL'), hotel.nearby_json(60, 180)$$,
+  'of the same shape it serves');
 SELECT * FROM finish();
 ROLLBACK;

@@ -37,6 +37,18 @@ SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace
     AND p.prosecdef AND (p.proowner = 'tenfold_owner'::regrole AND 'search_path=pg_catalog, pg_temp' = ANY (p.proconfig)) IS NOT TRUE$$,
   'SECURITY DEFINER means tenfold_owner, with a search_path of its own');
 
+-- Members of an extension, and functions in SQL with a body of text, are not there yet when pg_upgrade makes tables; a column that
+-- depends on a member goes with DROP EXTENSION … CASCADE.
+SELECT is_empty($$SELECT pg_describe_object(d.classid, d.objid, 0), p.oid::regprocedure FROM pg_depend d JOIN pg_proc p ON p.oid = d.refobjid
+  WHERE d.refclassid = 'pg_proc'::regclass AND p.pronamespace IN (SELECT schema_name::regnamespace FROM tenfold.module_source)
+    AND d.classid IN ('pg_attrdef'::regclass, 'pg_constraint'::regclass, 'pg_class'::regclass, 'pg_type'::regclass)
+    AND (p.prolang = (SELECT oid FROM pg_language WHERE lanname = 'sql') AND p.prosqlbody IS NULL
+      OR EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e'))$$,
+  'no column, CHECK, index or default calls what pg_upgrade makes later');
+
+SELECT is_empty($$SELECT t.tgrelid::regclass FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE p.prosrc ~ '_relation_changed' AND t.tgenabled <> 'A'$$,
+  'what logical replication applies reaches every backend''s copy');
+
 -- Whatever PUBLIC may call must be on this list.
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
   WHERE n.nspname IN ('tenfold', 'geo', 'hotel', 'tenfold_api') AND has_function_privilege('public', p.oid, 'EXECUTE')$$, 'PUBLIC may call none of our functions');

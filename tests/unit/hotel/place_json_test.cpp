@@ -26,6 +26,15 @@ TEST(PlaceJson, WritesWhatIsKnown) {
       R"({"hotel_id":7,"distance_m":0,"lat":-0.0000001,"lng":180,"stars":null,"rating":null,"price_range":null}])");
 }
 
+// As of a damaged index: memory and form stay right, whatever the numbers mean.
+TEST(PlaceJson, TakesAnyKey) {
+  for (const int64_t key :
+       {std::numeric_limits<int64_t>::min(), int64_t{-1}, std::numeric_limits<int64_t>::max()}) {
+    const Place place{0, key, key, static_cast<int32_t>(key)};
+    EXPECT_LE(to_json({&place, 1}).size(), most_json_bytes(1));
+  }
+}
+
 TEST(PlaceJson, KeepsEveryNanometer) {
   const Place places[] = {place_at(0, 0, 1000000.000000001, {5, 4, 500})};
   EXPECT_EQ(
