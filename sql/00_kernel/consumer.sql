@@ -266,20 +266,16 @@ END
 $$;
 COMMENT ON FUNCTION tenfold._refuse_finished IS 'raises TF051: a part of a batch was finished before';
 
--- Of what failed or was set aside there is a copy. Inlined.
-CREATE OR REPLACE FUNCTION tenfold._batch_part(c tenfold.consumer, t tenfold.tick, seen pg_snapshot, after bigint,
-  OUT event_id bigint, OUT topic text, OUT key text, OUT payload jsonb, OUT headers jsonb, OUT published_at timestamptz,
-  OUT bytes int, OUT bytes_before bigint, OUT is_last boolean) RETURNS SETOF record
+-- Of what failed or was set aside there is a copy. Inlined; without retries, nobody looks for one.
+CREATE OR REPLACE FUNCTION tenfold._batch_part(c tenfold.consumer, t tenfold.tick, seen pg_snapshot, after bigint, has_retries boolean)
+RETURNS SETOF tenfold.event
 LANGUAGE sql STABLE
 AS $$
-  SELECT e.event_id, n.name, e.key, e.payload, e.headers, e.published_at, e.bytes,
-    sum(e.bytes) OVER w - e.bytes, lead(e.event_id) OVER w IS NULL
-  FROM tenfold._batch((t).incarnation, seen, (t).snapshot, (c).topic_ids) e JOIN tenfold.topic n ON n.topic_id = e.topic_id
-  WHERE e.event_id > after AND NOT EXISTS (
-    SELECT FROM tenfold.event_retry r WHERE r.consumer_id = (c).consumer_id AND r.event_id = e.event_id)
-  WINDOW w AS (ORDER BY e.event_id ROWS UNBOUNDED PRECEDING)
+  SELECT e.* FROM tenfold._batch((t).incarnation, seen, (t).snapshot, (c).topic_ids) e
+  WHERE e.event_id > after AND (NOT has_retries OR NOT EXISTS (
+    SELECT FROM tenfold.event_retry r WHERE r.consumer_id = (c).consumer_id AND r.event_id = e.event_id))
 $$;
-COMMENT ON FUNCTION tenfold._batch_part IS 'the events of a batch above an id, each with the bytes of those before it';
+COMMENT ON FUNCTION tenfold._batch_part IS 'the events of a batch above an id, without those that have a copy';
 
 -- Ahead of its position nothing of the log is emptied: there, a tick is as good.
 CREATE OR REPLACE FUNCTION tenfold._from(c tenfold.consumer, from_tick bigint) RETURNS tenfold.consumer_position
@@ -322,23 +318,33 @@ DECLARE
   t tenfold.tick := tenfold._tick_after(p, to_tick);
   seen pg_snapshot := tenfold._seen_before(p, t);
   after bigint := greatest(after_event, p.after_event);
+  has_retries boolean := EXISTS (SELECT FROM tenfold.event_retry r WHERE r.consumer_id = c.consumer_id);
 BEGIN
   IF max_bytes < 1 THEN
     RAISE EXCEPTION 'a batch of % bytes', max_bytes USING ERRCODE = '22023', HINT = 'At least 1; NULL: all that there are.';
   ELSIF after_event < p.after_event THEN
     PERFORM tenfold._refuse_finished(c, p);
   END IF;
-  PERFORM tenfold._park_blocked(c, t, seen) WHERE EXISTS (SELECT FROM tenfold.event_retry r WHERE r.consumer_id = c.consumer_id);
-  RETURN QUERY SELECT b.event_id, b.topic, b.key, b.payload, b.headers, b.published_at, b.is_last
-    FROM tenfold._batch_part(c, t, seen, after) b WHERE b.bytes_before = 0 OR b.bytes_before + b.bytes <= coalesce(max_bytes, b.bytes_before + b.bytes)
-    ORDER BY b.event_id;
+  IF has_retries THEN
+    PERFORM tenfold._park_blocked(c, t, seen);
+  END IF;
+  IF max_bytes IS NULL THEN
+    RETURN QUERY SELECT e.event_id, n.name, e.key, e.payload, e.headers, e.published_at, NULL::boolean
+      FROM tenfold._batch_part(c, t, seen, after, has_retries) e JOIN tenfold.topic n ON n.topic_id = e.topic_id ORDER BY e.event_id;
+  ELSE
+    RETURN QUERY SELECT b.event_id, b.name, b.key, b.payload, b.headers, b.published_at, b.is_last
+      FROM (SELECT e.*, n.name, sum(e.bytes) OVER w AS bytes_with, lead(e.event_id) OVER w IS NULL AS is_last
+            FROM tenfold._batch_part(c, t, seen, after, has_retries) e JOIN tenfold.topic n ON n.topic_id = e.topic_id
+            WINDOW w AS (ORDER BY e.event_id ROWS UNBOUNDED PRECEDING)) b
+      WHERE b.bytes_with <= max_bytes OR b.bytes_with = b.bytes ORDER BY b.event_id;
+  END IF;
   PERFORM tenfold._from(c, from_tick);
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.batch_events FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.batch_events IS
   'the events of a batch, in the order of their ids. Those behind a failed event of their key are set aside, for next_retries(). after_event: only those above this id; NULL: those that are not finished. '
-  'max_bytes: as many as have no more bytes of key, payload and headers as text, and at least one; is_last: no event of the batch comes after this one. So a batch can be read and finished in parts, or read in parts and finished as a whole. '
+  'max_bytes: as many as have no more bytes of key, payload and headers as text, and at least one; is_last then tells whether no event of the batch comes after this one. So a batch can be read and finished in parts, or read in parts and finished as a whole. '
   'from_tick may be ahead of the consumer''s position, for who reads on before a batch is finished: what fails in that batch would not be behind it yet. '
   'Errors: TF052 unknown consumer, TF051 it is beyond from_tick or after_event, 22023 no such ticks, max_bytes';
 

@@ -124,7 +124,7 @@ COMMENT ON FUNCTION tenfold.fail_event IS
 
 -- Of each key, those from its first on, as far as nothing stands in the way.
 CREATE OR REPLACE FUNCTION tenfold.next_retries(
-  consumer text, epoch bigint, max_events int DEFAULT 1000,
+  consumer text, epoch bigint, max_events int DEFAULT 1000, max_bytes bigint DEFAULT NULL,
   OUT event_id bigint, OUT topic text, OUT key text, OUT payload jsonb, OUT headers jsonb, OUT published_at timestamptz, OUT attempt int) RETURNS SETOF record
 LANGUAGE plpgsql SECURITY DEFINER  -- as next_batch
 SET search_path = pg_catalog, pg_temp
@@ -134,8 +134,29 @@ DECLARE
   p tenfold.consumer_position;
 BEGIN
   PERFORM tenfold._refuse_old_snapshot(), tenfold._refuse_fenced(c, epoch);
+  IF max_bytes < 1 THEN
+    RAISE EXCEPTION 'retries of % bytes', max_bytes USING ERRCODE = '22023', HINT = 'At least 1; NULL: all that there are.';
+  END IF;
   p := tenfold._position(c.consumer_id);
-  RETURN QUERY SELECT d.event_id, t.name, d.key, d.payload, d.headers, d.published_at, d.attempts + 1
+  RETURN QUERY SELECT b.event_id, b.name, b.key, b.payload, b.headers, b.published_at, b.attempts + 1
+    FROM (SELECT l.*, sum(l.bytes) OVER (ORDER BY l.event_id ROWS UNBOUNDED PRECEDING) - l.bytes AS bytes_before
+          FROM tenfold._due_retries(c, p, max_events, max_bytes IS NOT NULL) l) b
+    WHERE b.bytes_before = 0 OR b.bytes_before + b.bytes <= max_bytes ORDER BY b.event_id;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold.next_retries FROM PUBLIC;
+COMMENT ON FUNCTION tenfold.next_retries IS
+  'failed events that are due again, each followed by those parked behind it, in the order of their ids; attempt counts from 1. max_bytes: as many as have no more bytes of key, payload and headers as text, and at least one. '
+  'Once one fails, those after it of its topic and key must not be handled: they stay parked. Errors: TF052 unknown consumer, TF050 it was given on, 22023 max_bytes, 25001 not READ COMMITTED';
+
+CREATE OR REPLACE FUNCTION tenfold._due_retries(c tenfold.consumer, p tenfold.consumer_position, max_events int, with_bytes boolean,
+  OUT event_id bigint, OUT name text, OUT key text, OUT payload jsonb, OUT headers jsonb, OUT published_at timestamptz, OUT attempts int, OUT bytes bigint)
+RETURNS SETOF record
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  RETURN QUERY SELECT d.event_id, t.name, d.key, d.payload, d.headers, d.published_at, d.attempts,
+      CASE WHEN with_bytes THEN tenfold._event_bytes(d.key, d.payload, d.headers) ELSE 0 END
     FROM (SELECT r.*, bool_and(r.state <> 'dead' AND r.due_at <= clock_timestamp() AND tenfold._is_seen(p, r.incarnation, r.xid))
             OVER (PARTITION BY r.topic_id, r.key, CASE WHEN r.key IS NULL THEN r.event_id END ORDER BY r.event_id) AS is_due
           FROM tenfold.event_retry r WHERE r.consumer_id = c.consumer_id AND tenfold._blocks(r.state, c.on_dead)) d
@@ -143,9 +164,7 @@ BEGIN
     WHERE d.is_due ORDER BY d.event_id LIMIT max_events;
 END
 $$;
-REVOKE EXECUTE ON FUNCTION tenfold.next_retries FROM PUBLIC;
-COMMENT ON FUNCTION tenfold.next_retries IS
-  'failed events that are due again, each followed by those parked behind it, in the order of their ids; attempt counts from 1. Once one fails, those after it of its topic and key must not be handled: they stay parked. Errors: TF052 unknown consumer, TF050 it was given on, 25001 not READ COMMITTED';
+COMMENT ON FUNCTION tenfold._due_retries IS 'failed events that are due, with those parked behind them; bytes: 0 unless asked for';
 
 CREATE OR REPLACE FUNCTION tenfold.finish_retries(consumer text, epoch bigint, event_ids bigint[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER  -- as next_batch

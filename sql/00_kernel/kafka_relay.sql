@@ -77,7 +77,8 @@ $$;
 REVOKE EXECUTE ON FUNCTION tenfold.finish_relay_batch FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.finish_relay_batch IS 'tenfold.finish_batch() of what Kafka has. Errors: as finish_batch; TF051 also where to_tick has another fingerprint by now';
 
-CREATE OR REPLACE FUNCTION tenfold.begin_relay_retries(consumer text, epoch bigint, after bigint, max_events int DEFAULT 1000, OUT event_id bigint, OUT topic text, OUT key text,
+CREATE OR REPLACE FUNCTION tenfold.begin_relay_retries(consumer text, epoch bigint, after bigint, max_events int DEFAULT 1000, max_bytes bigint DEFAULT NULL,
+  OUT event_id bigint, OUT topic text, OUT key text,
   OUT payload jsonb, OUT headers jsonb, OUT published_ms bigint, OUT retry bigint)
 RETURNS SETOF record
 LANGUAGE plpgsql SECURITY DEFINER  -- as relay_state
@@ -90,7 +91,7 @@ BEGIN
   FOR event_id, topic, key, payload, headers, published_ms, retry IN
     SELECT n.event_id, n.topic, n.key, n.payload, n.headers, (extract(epoch FROM n.published_at) * 1000)::bigint,
       greatest(after, (SELECT r.retry FROM tenfold.kafka_relay r WHERE r.consumer = begin_relay_retries.consumer)) + 1
-    FROM tenfold.next_retries(consumer, epoch, max_events) n ORDER BY n.event_id
+    FROM tenfold.next_retries(consumer, epoch, max_events, max_bytes) n ORDER BY n.event_id
   LOOP
     ids := ids || event_id;
     number := retry;

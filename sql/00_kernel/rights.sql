@@ -51,7 +51,7 @@ GRANT EXECUTE ON FUNCTION
   tenfold.acquire_consumers(text, text[], interval), tenfold.release_consumers(text),
   tenfold.next_batch(text, bigint, int), tenfold.batch_events(text, bigint, bigint, bigint, bigint),
   tenfold.finish_batch(text, bigint, bigint, bigint, bigint, bigint),
-  tenfold.fail_event(text, bigint, bigint, text, boolean), tenfold.next_retries(text, bigint, int), tenfold.finish_retries(text, bigint, bigint[])
+  tenfold.fail_event(text, bigint, bigint, text, boolean), tenfold.next_retries(text, bigint, int, bigint), tenfold.finish_retries(text, bigint, bigint[])
 TO tenfold_worker;
 GRANT EXECUTE ON FUNCTION
   tenfold.create_topic(text, int, jsonb, int), tenfold.create_consumer(text, text[], text, int, text, interval, interval), tenfold.rotate_events()
@@ -65,7 +65,7 @@ GRANT SELECT ON tenfold.event, tenfold.tick, tenfold.event_state, tenfold.consum
 -- Kafka: workers move offsets and markers; which function gets a topic's messages is the owner's to say, since it runs as the owner.
 GRANT EXECUTE ON FUNCTION
   tenfold.relay_state(text, bigint), tenfold.next_relay_batch(text, bigint, bigint, bigint, int), tenfold.finish_relay_batch(text, bigint, bigint, bigint, text),
-  tenfold.begin_relay_retries(text, bigint, bigint, int), tenfold.finish_relay_retries(text, bigint), tenfold.note_relay(text, text, text, bigint),
+  tenfold.begin_relay_retries(text, bigint, bigint, int, bigint), tenfold.finish_relay_retries(text, bigint), tenfold.note_relay(text, text, text, bigint),
   tenfold.claim_kafka_partitions(text, text, text[], int[], interval), tenfold.release_kafka_partitions(text, text),
   tenfold.apply_kafka_batch(text, text, int, bigint, bigint, bigint, bigint[], text[], text[], text[]),
   tenfold.bury_kafka_message(text, text, int, bigint, bytea, bytea, jsonb, text, int),

@@ -84,6 +84,8 @@ SELECT n.to_tick AS one, n.fingerprint <> '' AS has_content FROM tenfold.next_re
 SELECT ok(:'has_content', 'the end of a batch, with its content');
 SELECT n.to_tick AS two FROM tenfold.next_relay_batch('new', 0, :f, :one, 1) n \gset
 SELECT is((SELECT array_agg(payload::text) FROM tenfold.batch_events('new', :one, :two)), '{6}', 'the batch after it is read before it is finished');
+SELECT is((SELECT array_agg(payload::text) FROM tenfold.batch_events('new', :one, :two, pg_temp.id('5'), 1)), '{6}', '… in parts');
+SELECT is_empty(format($$SELECT tenfold.batch_events('new', %s, %s, %s)$$, :one, :two, pg_temp.id('6')), '… up to its end');
 SELECT is_empty(format($$SELECT tenfold.next_relay_batch('new', 0, %s, %s)$$, :f, :two), 'nothing after the last');
 SELECT throws_ok(format($$SELECT tenfold.next_relay_batch('new', 0, %s, %s)$$, :f, :two + 1000), '22023', NULL, 'after a tick that is not there');
 SELECT throws_ok(format($$SELECT tenfold.next_relay_batch('new', 1, %s, %s)$$, :f, :one), 'TF050', NULL, 'in another epoch');
@@ -108,7 +110,8 @@ SELECT tenfold.publish('ct', 'k', '206');
 SELECT pg_temp.tick();
 SELECT b.from_tick AS f, b.to_tick AS t, b.after_event = 0 AS begins FROM tenfold.next_batch('new', 0, 1) b \gset
 SELECT ok(:'begins', 'nothing of the batch is finished');
-SELECT is((SELECT string_agg(e.payload::text || CASE WHEN e.is_last THEN '.' ELSE '' END, ' ') FROM tenfold.batch_events('new', :f, :t) e), '201 202 203 204 205.', 'without a bound, all');
+SELECT is((SELECT string_agg(e.payload::text || CASE WHEN e.is_last THEN '.' ELSE '' END, ' ') FROM tenfold.batch_events('new', :f, :t, NULL, 30) e), '201 202 203 204 205.', 'all that there are, and the last is known');
+SELECT is((SELECT string_agg(e.payload::text, ' ') FROM tenfold.batch_events('new', :f, :t) e), '201 202 203 204 205', '… without a bound, too');
 SELECT is((SELECT string_agg(e.payload::text, ' ') FROM tenfold.batch_events('new', :f, :t, NULL, 18) e), '201 202 203', 'events of 6 bytes: three have 18');
 SELECT is((SELECT string_agg(e.payload::text, ' ') FROM tenfold.batch_events('new', :f, :t, NULL, 17) e), '201 202', '… two have 17');
 SELECT is((SELECT string_agg(e.payload::text, ' ') FROM tenfold.batch_events('new', :f, :t, NULL, 1) e), '201', '… at least one');
@@ -134,6 +137,9 @@ SELECT is(pg_temp.retries('new'), '{}', '… and it comes again when the batch i
 SELECT is(pg_temp.read('new'), (:f::bigint, :t::bigint, '{}'::jsonb[]), 'a caller that knows of no parts ends the batch');
 SELECT pg_temp.finish('new');
 SELECT is(pg_temp.retries('new'), '{203,204,205}', 'it comes again');
+SELECT is((SELECT array_agg(payload::text) FROM tenfold.next_retries('new', 0, 1000, 12)), '{203,204}', '… as much as memory allows');
+SELECT is((SELECT array_agg(payload::text) FROM tenfold.next_retries('new', 0, 1000, 1)), '{203}', '… at least one');
+SELECT throws_ok($$SELECT tenfold.next_retries('new', 0, 1000, 0)$$, '22023', NULL, '… not nothing');
 SELECT pg_temp.finish_retries('new', '{203,204,205}');
 SELECT is(pg_temp.part('new', 600), '206.', 'the next batch is a new one');
 SELECT is(pg_temp.consume('new'), '{206}', '… and ends');
