@@ -9,7 +9,7 @@ from services.cluster import ROOT, Cluster
 
 PAYLOAD = '{"order": 12345, "amount": 12345, "currency": "EUR", "state": "confirmed", "note": "' + 'x' * 60 + '"}'
 SETUP = """
-CREATE TABLE public.bare AS SELECT event_id, xid, published_at, incarnation, topic_id, slot, key, payload, headers FROM tenfold.event WITH NO DATA;
+CREATE TABLE public.bare AS SELECT event_id, xid, published_at, incarnation, topic_id, bytes, slot, key, payload, headers FROM tenfold.event WITH NO DATA;
 CREATE SEQUENCE public.bare_id;
 CREATE TABLE public.input AS SELECT array_agg('k' || n) AS keys, array_agg(jsonb_build_object('order', n, 'amount', 12345, 'currency', 'EUR',
   'state', 'confirmed', 'note', repeat('x', 60))) AS payloads FROM generate_series(1, 1000) n;
@@ -17,10 +17,10 @@ SELECT tenfold.create_topic('bench');
 """
 SCRIPTS = {
     'one, bare': f"""\\set n random(1, 1000000)
-INSERT INTO public.bare VALUES (nextval('public.bare_id'), pg_current_xact_id(), clock_timestamp(), 1, 1, 0::smallint, 'k' || :n, '{PAYLOAD}', '{{}}');""",
+INSERT INTO public.bare VALUES (nextval('public.bare_id'), pg_current_xact_id(), clock_timestamp(), 1, 1, 160, 0::smallint, 'k' || :n, '{PAYLOAD}', '{{}}');""",
     'one, publish': f"""\\set n random(1, 1000000)
 SELECT tenfold.publish('bench', 'k' || :n, '{PAYLOAD}');""",
-    'set, bare': """INSERT INTO public.bare SELECT nextval('public.bare_id'), pg_current_xact_id(), clock_timestamp(), 1, 1, 0::smallint, e.key, e.payload, '{}'
+    'set, bare': """INSERT INTO public.bare SELECT nextval('public.bare_id'), pg_current_xact_id(), clock_timestamp(), 1, 1, 160, 0::smallint, e.key, e.payload, '{}'
 FROM public.input, unnest(keys, payloads) AS e(key, payload);""",
     'set, publish': "SELECT tenfold.publish_many('bench', keys, payloads) FROM public.input;",
 }
