@@ -19,6 +19,11 @@ BEGIN
   -- The front door's login. NOINHERIT: it has no right but to become one of these, request by request.
   ALTER ROLE tenfold_authenticator LOGIN NOINHERIT;
   GRANT tenfold_anonymous, tenfold_user, tenfold_merchant, tenfold_operator, tenfold_worker TO tenfold_authenticator;
+  -- PostgREST sets none of its own; the gateway does. A value of yours stays.
+  IF NOT EXISTS (SELECT FROM pg_db_role_setting s, unnest(s.setconfig) setting
+                 WHERE s.setrole = 'tenfold_authenticator'::regrole AND setting LIKE 'statement_timeout=%') THEN
+    ALTER ROLE tenfold_authenticator SET statement_timeout = '30s';
+  END IF;
 
   EXECUTE format('GRANT CREATE ON DATABASE %I TO tenfold_owner', current_database());
   ALTER SCHEMA tenfold OWNER TO tenfold_owner;
@@ -30,7 +35,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION tenfold.create_roles IS
-  'creates the roles that are absent (roles belong to the cluster; give tenfold_authenticator, the front door''s login, a password), hands schema tenfold to tenfold_owner and opens pg_cron to it; superuser, idempotent';
+  'creates the roles that are absent (roles belong to the cluster; give tenfold_authenticator, the front door''s login, a password; its statements end after 30 s unless you set another time), hands schema tenfold to tenfold_owner and opens pg_cron to it; superuser, idempotent';
 
 -- pg_cron shows a job and its runs only to the role that scheduled it.
 CREATE OR REPLACE FUNCTION tenfold._open_cron() RETURNS void

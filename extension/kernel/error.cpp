@@ -6,15 +6,16 @@ namespace tenfold {
 namespace {
 
 // Standard SQLSTATEs where clients already act on them; else class TF: TF0 installer (TF01 identity, TF02
-// jobs), TFG geo, TFH hotel.
+// jobs), TFG geo, TFH hotel. No status is 503: PostgREST takes that for a lost database, closes its connections and
+// reads its schema anew.
 constexpr std::array rows{
     CodeRow{Code::null_value, "22004", "null_value", 400, "a required value is NULL"},
     CodeRow{Code::invalid_parameter, "22023", "invalid_parameter", 400,
             "a value is not one of those allowed"},
     CodeRow{Code::feature_not_supported, "0A000", "feature_not_supported", 501,
             "not available in this version"},
-    CodeRow{Code::out_of_memory, "53200", "out_of_memory", 503, "an allocation failed"},
-    CodeRow{Code::query_canceled, "57014", "query_canceled", 503, "the caller asked to stop"},
+    CodeRow{Code::out_of_memory, "53200", "out_of_memory", 502, "an allocation failed"},
+    CodeRow{Code::query_canceled, "57014", "query_canceled", 504, "it took too long, or somebody stopped it"},
     CodeRow{Code::internal, "XX000", "internal", 500, "a broken invariant: please report it"},
     CodeRow{Code::invalid_coordinate, "TFG01", "invalid_coordinate", 400,
             "latitude or longitude out of range"},
@@ -39,12 +40,12 @@ constexpr std::array rows{
             "an applied migration differs from its source"},
     CodeRow{Code::tables_exist, "TF007", "tables_exist", 409,
             "DROP EXTENSION while tenfold's tables hold data"},
-    CodeRow{Code::no_signing_key, "TF010", "no_signing_key", 503, "the keys that sign tokens are not set up"},
+    CodeRow{Code::no_signing_key, "TF010", "no_signing_key", 502, "the keys that sign tokens are not set up"},
     CodeRow{Code::invalid_login, "TF011", "invalid_login", 401, "no account has this email and password"},
     CodeRow{Code::invalid_token, "TF012", "invalid_token", 401,
             "the token is expired, revoked, used already, or not for us"},
     CodeRow{Code::unknown_account, "TF013", "unknown_account", 404, "no account has this email"},
-    CodeRow{Code::not_preloaded, "TF008", "not_preloaded", 503,
+    CodeRow{Code::not_preloaded, "TF008", "not_preloaded", 502,
             "shared memory is needed, and the library was not preloaded"},
     CodeRow{Code::rate_limited, "TF030", "rate_limited", 429, "too many in too short a time"},
     CodeRow{Code::unknown_queue, "TF020", "unknown_queue", 404, "no queue has this name"},

@@ -92,7 +92,7 @@ BEGIN
   PERFORM tenfold.check_body($1, 'POST', '/login');
   PERFORM tenfold._limit_account($1 ->> 'email');
   RETURN tenfold._answer_tokens(tenfold.log_in($1 ->> 'email', $1 ->> 'password'));
-EXCEPTION WHEN OTHERS THEN
+EXCEPTION WHEN query_canceled OR OTHERS THEN
   GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
   PERFORM tenfold.raise_http(SQLSTATE, SQLERRM, detail, hint);
 END
@@ -166,7 +166,7 @@ DECLARE
 BEGIN
   PERFORM tenfold.check_body($1, 'POST', '/password');
   RETURN tenfold._answer_tokens(tenfold.change_password(tenfold.current_subject(), $1 ->> 'old_password', $1 ->> 'new_password'));
-EXCEPTION WHEN OTHERS THEN
+EXCEPTION WHEN query_canceled OR OTHERS THEN
   GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
   PERFORM tenfold.raise_http(SQLSTATE, SQLERRM, detail, hint);
 END

@@ -44,12 +44,20 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION tenfold._nginx_form IS 'sets $form to what a function of shape F gets, and nothing else of the request, and $missing to a parameter that it lacks';
 
+-- PostgREST gives what Accept asks for: of a text/plain, a client that asks for anything would get a string of JSON; of a
+-- table, one that asks for CSV would get that.
+CREATE OR REPLACE FUNCTION tenfold._nginx_accept(function text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN coalesce((SELECT t.typname::text FROM pg_proc p JOIN pg_type t ON t.oid = p.prorettype
+  WHERE p.oid = to_regprocedure(function) AND t.typtype = 'd' AND t.typname ~ '^[a-z0-9.+-]+/[a-z0-9.+-]+$'), 'application/json');
+COMMENT ON FUNCTION tenfold._nginx_accept IS 'the media type that a function returns: what nginx asks PostgREST for, whatever the client accepts';
+
 CREATE OR REPLACE FUNCTION tenfold._nginx_call(route tenfold.route) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE WHEN route.shape = 'F' AND route.parameters <> '[]' THEN tenfold._nginx_form(route) ELSE '' END
-  || format(E'    if ($request_method %s) { set $called %s; set $class %s; rewrite ^ %s last; }\n',
+  || format(E'    if ($request_method %s) { set $called %s; set $class %s; set $accept %s; rewrite ^ %s last; }\n',
     CASE route.method WHEN 'GET' THEN '~ "^(GET|HEAD)\z"' ELSE '= ' || route.method END,
-    substring(route.function FROM '^tenfold_api\.([a-z0-9_]+)\('), route.rate_class,
+    substring(route.function FROM '^tenfold_api\.([a-z0-9_]+)\('), route.rate_class, tenfold._nginx_accept(route.function),
     CASE WHEN route.shape = 'J' THEN '/.json' WHEN route.shape = 'R' THEN '/.bytes' WHEN route.method = 'GET' THEN '/.get' ELSE '/.form' END);
 COMMENT ON FUNCTION tenfold._nginx_call IS 'the lines of a location that hand one method of a path to the function of its route';
 

@@ -42,7 +42,7 @@ BEGIN ATOMIC
         jsonb_build_object(tenfold._openapi_media_type(route.function), jsonb_strip_nulls(jsonb_build_object('schema', route.response, 'example', route.example -> 'response'))) END))
     ELSE jsonb_build_object('$ref', '#/components/responses/' || status) END)
   FROM (SELECT route.success_status UNION SELECT unnest(route.errors)
-        UNION SELECT unnest(ARRAY[400, 429, 503])
+        UNION SELECT unnest(ARRAY[400, 409, 429, 502, 503, 504])
         UNION SELECT unnest(ARRAY[401, 403]) WHERE route.roles <> '{tenfold_anonymous}') AS s(status);
 END;
 COMMENT ON FUNCTION tenfold._openapi_responses IS 'every status a route may answer, with its body';
@@ -72,9 +72,11 @@ BEGIN ATOMIC
     (400, 'a parameter or the body is not as described; message and hint say which and why'),
     (401, 'the token is missing, expired or revoked: log in, or refresh'), (402, 'the payment was declined'),
     (403, 'this role, or this account, may not do that'), (404, 'there is no such thing'),
-    (409, 'it conflicts with what is there'), (410, 'it has expired'), (412, 'it changed since you read it: read it again'),
+    (409, 'it conflicts with what is there; with Retry-After: somebody changed the same thing, repeat it'), (410, 'it has expired'), (412, 'it changed since you read it: read it again'),
     (415, 'send application/json'), (422, 'understood, but it cannot be'), (429, 'too many requests: wait as long as Retry-After says'),
-    (501, 'not available in this version'), (503, 'not at the moment: repeat after Retry-After')) AS p(status, meaning);
+    (501, 'not available in this version'),
+    (502, 'what this path depends on is away: repeat after Retry-After'), (503, 'not at the moment: repeat after Retry-After'),
+    (504, 'it took too long: it may have been done, look before repeating')) AS p(status, meaning);
 END;
 COMMENT ON FUNCTION tenfold._openapi_problems IS 'the answers to what fails, by status';
 

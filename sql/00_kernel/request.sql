@@ -35,6 +35,10 @@ AS $$
 DECLARE
   before jsonb := coalesce(nullif(current_setting('response.headers', true), ''), '[]');  -- the pre-request's stay
 BEGIN
+  IF status = 503 THEN
+    RAISE EXCEPTION 'a function does not answer 503' USING ERRCODE = '22023',
+      HINT = 'PostgREST takes it for a lost database. Answer 429 for too much now, 502 where something else is away.';
+  END IF;
   PERFORM set_config('response.status', status::text, true);
   PERFORM set_config('response.headers',
     (before || (SELECT coalesce(jsonb_agg(jsonb_build_object(h.key, h.value)), '[]') FROM jsonb_each_text(headers) h))::text, true);
@@ -50,20 +54,30 @@ DECLARE
   status int := tenfold._http_status(state);
 BEGIN
   IF status IS NULL THEN
-    RAISE EXCEPTION USING ERRCODE = state, MESSAGE = message, DETAIL = coalesce(detail, ''), HINT = coalesce(hint, '');
+    -- What is not there is left out: PostgREST would answer "" where the gateway answers null.
+    IF detail <> '' AND hint <> '' THEN
+      RAISE EXCEPTION USING ERRCODE = state, MESSAGE = message, DETAIL = detail, HINT = hint;
+    ELSIF detail <> '' THEN
+      RAISE EXCEPTION USING ERRCODE = state, MESSAGE = message, DETAIL = detail;
+    ELSIF hint <> '' THEN
+      RAISE EXCEPTION USING ERRCODE = state, MESSAGE = message, HINT = hint;
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = state, MESSAGE = message;
   END IF;
   RAISE SQLSTATE 'PGRST' USING
     MESSAGE = jsonb_build_object('code', state, 'message', message, 'details', nullif(detail, ''), 'hint', nullif(hint, '')),
-    DETAIL = jsonb_build_object('status', status, 'headers', CASE status
-      WHEN 503 THEN '{"Retry-After": "1"}'::jsonb WHEN 401 THEN '{"WWW-Authenticate": "Bearer"}' ELSE '{}' END);
+    DETAIL = jsonb_build_object('status', status, 'headers', CASE
+      WHEN status = 502 OR (status = 409 AND state NOT LIKE 'TF%') THEN '{"Retry-After": "1"}'::jsonb
+      WHEN status = 401 THEN '{"WWW-Authenticate": "Bearer"}' ELSE '{}' END);
 END
 $$;
 COMMENT ON FUNCTION tenfold.raise_http IS
-  'raises an error again so that PostgREST and the gateway answer with the status that tenfold.error_code names; 40001 and 40P01 with 503, 55P03 and 23P01 with 409; every other SQLSTATE as it is';
+  'raises an error again so that PostgREST and the gateway answer with the status that tenfold.error_code names; 40001, 40P01, 55P03 and 23P01 with 409, 57014 with 504, classes 08 and 53 with 502, never 503; every other SQLSTATE as it is';
 
 CREATE OR REPLACE FUNCTION tenfold._http_status(state text) RETURNS int
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN CASE WHEN state IN ('40001', '40P01', '57014') THEN 503 WHEN state IN ('55P03', '23P01') THEN 409
+RETURN CASE WHEN state IN ('40001', '40P01', '55P03', '23P01') THEN 409 WHEN state = '57014' THEN 504
+  WHEN state = '53400' THEN NULL WHEN state ~ '^(08|53|57P)' THEN 502
   WHEN state LIKE 'TF%' OR state = '0A000' THEN (SELECT c.http_status FROM tenfold._error_codes() c WHERE c.sqlstate = state) END;
 COMMENT ON FUNCTION tenfold._http_status IS 'the status of an SQLSTATE where PostgREST''s own would be another; else NULL';
 

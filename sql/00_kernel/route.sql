@@ -17,6 +17,8 @@ BEGIN
     EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', route.function,
       (SELECT string_agg(quote_ident(name), ', ') FROM unnest(route.roles) name));
   END LOOP;
+  NOTIFY pgrst, 'reload schema';  -- it knows the functions of its start
 END
 $$;
-COMMENT ON FUNCTION tenfold._open_routes IS 'lets the roles of a module''s routes, and nobody else, execute their functions: part of its rights.sql';
+COMMENT ON FUNCTION tenfold._open_routes IS
+  'lets the roles of a module''s routes, and nobody else, execute their functions: part of its rights.sql. Tells PostgREST to read the schema anew';

@@ -30,6 +30,9 @@ BEGIN
   IF coalesce(checkin, checkout) IS NOT NULL OR guests IS NOT NULL THEN
     PERFORM tenfold.raise_http('0A000', 'nearby search by dates is not available yet', hint => 'Leave out checkin, checkout and guests.');
   END IF;
+  IF cursor !~ '^[0-9.e+-]{1,30}_[0-9]{1,19}$' THEN
+    RAISE EXCEPTION 'the cursor is not "%"', left(cursor, 100) USING ERRCODE = '22023', HINT = 'Send the next of the page before, as it was.';
+  END IF;
   IF "limit" NOT BETWEEN 1 AND 100 THEN
     PERFORM tenfold.raise_http('TFH01', format('limit %s is not between 1 and 100', "limit"), hint => 'Follow the Link of a page to the next.');
   END IF;
@@ -178,7 +181,7 @@ BEGIN
     ($1 ->> 'stars')::int, tenfold._json_texts($1 -> 'amenities', 'amenities', 100), ($1 ->> 'average_price_minor')::bigint,
     $1 ->> 'currency', reference => $1 ->> 'reference');
   RETURN hotel._answer_hotel(added, 201);
-EXCEPTION WHEN OTHERS THEN
+EXCEPTION WHEN query_canceled OR OTHERS THEN
   GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
   PERFORM tenfold.raise_http(SQLSTATE, SQLERRM, detail, hint);
 END
@@ -211,7 +214,7 @@ BEGIN
   PERFORM hotel._lock_own_hotel(wanted);
   PERFORM hotel.update_hotel(wanted, $1, hotel._expected_version());
   RETURN hotel._answer_hotel(wanted, 200);
-EXCEPTION WHEN OTHERS THEN
+EXCEPTION WHEN query_canceled OR OTHERS THEN
   GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
   PERFORM tenfold.raise_http(SQLSTATE, SQLERRM, detail, hint);
 END
@@ -239,7 +242,7 @@ BEGIN
   PERFORM hotel._lock_own_hotel(id);
   PERFORM hotel.remove_hotel(id, hotel._expected_version());
   PERFORM tenfold.respond(204);
-EXCEPTION WHEN OTHERS THEN
+EXCEPTION WHEN query_canceled OR OTHERS THEN
   GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
   PERFORM tenfold.raise_http(SQLSTATE, SQLERRM, detail, hint);
 END

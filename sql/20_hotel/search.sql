@@ -61,6 +61,32 @@ END
 $$;
 COMMENT ON FUNCTION hotel._search_page IS 'a page of what was found, and the cursor of the next';
 
+-- What the route's patterns say: behind PostgREST nobody else looks at them.
+CREATE OR REPLACE FUNCTION hotel._check_search(query jsonb) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+AS $$
+DECLARE
+  wrong record;
+BEGIN
+  SELECT c.name, c.hint INTO wrong FROM (VALUES
+    ('country', query ->> 'country' ~ '^[A-Z]{2}$', 'Two capital letters, as in ISO 3166-1: FR.'),
+    ('city', length(query ->> 'city') BETWEEN 1 AND 200, 'A name of at most 200 characters.'),
+    ('text', length(query ->> 'text') BETWEEN 1 AND 200, 'Words of at most 200 characters.'),
+    ('currency', query ->> 'currency' ~ '^[A-Z]{3}$', 'Three capital letters, as in ISO 4217: EUR.'),
+    ('min_price', (query ->> 'min_price')::bigint BETWEEN 0 AND 999999999999999, 'Minor units, at most 15 digits.'),
+    ('max_price', (query ->> 'max_price')::bigint BETWEEN 0 AND 999999999999999, 'Minor units, at most 15 digits.'),
+    ('min_stars', (query ->> 'min_stars')::int BETWEEN 0 AND 9, '0 to 9.'),
+    ('min_rating', (query ->> 'min_rating')::numeric BETWEEN 0 AND 9.99, '0 to 9.99.'),
+    ('sort', query ->> 'sort' IN ('rating', 'price', '-price', 'stars'), 'rating, price, -price or stars.'),
+    ('cursor', query ->> 'cursor' ~ '^(-?Infinity|[0-9.e+-]{1,30})_[0-9]{1,18}$', 'The next of the page before, as it was.'))
+    AS c(name, is_good, hint) WHERE NOT c.is_good LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION '% is not "%"', wrong.name, left(query ->> wrong.name, 100) USING ERRCODE = '22023', HINT = wrong.hint;
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION hotel._check_search IS 'raises 22023 where a member of a search is not as its route says';
+
 CREATE OR REPLACE FUNCTION hotel.search_json(query jsonb) RETURNS json
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -76,6 +102,7 @@ BEGIN
   IF coalesce(query ->> 'country', query ->> 'city') IS NULL THEN
     RAISE EXCEPTION 'a search needs a country or a city' USING ERRCODE = '22023', HINT = 'Or search near a point: hotel.nearby.';
   END IF;
+  PERFORM hotel._check_search(query);
   IF row_limit NOT BETWEEN 1 AND 100 THEN
     RAISE EXCEPTION 'limit % is not between 1 and 100', row_limit USING ERRCODE = 'TFH01', HINT = 'Ask for the next page by its cursor.';
   END IF;
@@ -86,4 +113,4 @@ END
 $$;
 COMMENT ON FUNCTION hotel.search_json IS
   'hotels by {country, city, text, currency, min_price, max_price (minor units a night), min_stars, min_rating, amenities, sort (rating, price, -price, stars), limit, cursor}, country or city required: {next, total, facets, hotels}. '
-  'Errors: 0A000 (501) checkin, checkout or guests, 22023 neither country nor city, TFH01 limit, TFH02 amenity';
+  'Errors: 0A000 (501) checkin, checkout or guests, 22023 neither country nor city, or a member out of its range, TFH01 limit, TFH02 amenity';

@@ -1,10 +1,11 @@
 """A cluster with the fixture's API, and one gateway before it, for a whole run."""
+import os
 import subprocess
 
 import psycopg
 import pytest
 from gateway import ROOT, Gateway, write_keys
-from nginx import Nginx
+from nginx import Nginx, Postgrest
 from services.cluster import Cluster
 
 SECRET = b'a secret of thirty-two bytes ...'
@@ -57,11 +58,18 @@ def gateway_of(product, **settings):
                    **{'gateway.jwks': product.keys(), 'gateway.jwt_audience': 'tenfold'} | settings)
 
 
-@pytest.fixture(scope='session', params=['gateway', 'nginx'])
-def door(request, product):
-    """Both front doors before it: a test that knows one knows the other."""
+DOORS = ['gateway', 'nginx'] + (['postgrest'] if os.environ.get('POSTGREST') else [])
+
+
+@pytest.fixture(scope='session', params=DOORS)
+def door(request, product, tmp_path_factory):
+    """Every front door before it: a test that knows one knows the others. `nginx` is before PostgREST's stand-in."""
     if request.param == 'gateway':
         with gateway_of(product) as running:
+            yield running
+    elif request.param == 'postgrest':
+        with Postgrest(os.environ['POSTGREST'], product, tmp_path_factory.mktemp('postgrest')) as upstream, Nginx(upstream.port) as running:
+            running.is_postgrest = True
             yield running
     else:
         with gateway_of(product, **{'gateway.rpc': 'on'}) as upstream, Nginx(upstream.port) as running:

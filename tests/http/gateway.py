@@ -35,6 +35,7 @@ def wait_until(condition, what, patience=DEADLINE):
 class Door:
     """Where the API answers: a port of this machine."""
     port = None
+    is_postgrest = False  # whose statuses are others in places: docker/README.md
 
     def connect(self):
         return http.client.HTTPConnection('127.0.0.1', self.port, timeout=DEADLINE)

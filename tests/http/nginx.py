@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import urllib.request
 from pathlib import Path
 
 from gateway import ROOT, Door, wait_until
@@ -118,15 +119,16 @@ class Postgrest:
         self.port = free_port()
         (self.folder / 'db_uri').write_text(self.cluster.dsn(user='tenfold_authenticator'))
         text = (FOLDER / 'postgrest.conf').read_text()
-        text = replace(text, '/run/secrets/jwks.json', str(self.cluster.keys()))
+        text = replace(text, '/run/keys/jwks.json', str(self.cluster.keys()))
         text = replace(text, '/run/secrets/db_uri', str(self.folder / 'db_uri'))
         text = replace(text, 'server-host = "*"', 'server-host = "127.0.0.1"')
         text = replace(text, 'server-port = 3000', f'server-port = {self.port}')
-        text = replace(text, 'admin-server-port = 3001', f'admin-server-port = {free_port()}')
+        self.admin_port = free_port()
+        text = replace(text, 'admin-server-port = 3001', f'admin-server-port = {self.admin_port}')
         (self.folder / 'postgrest.conf').write_text(text)
         self.process = subprocess.Popen([self.program, self.folder / 'postgrest.conf'])
         try:
-            wait_until(lambda: self.process.poll() is not None or answers(self.port), 'PostgREST answers')
+            wait_until(lambda: self.process.poll() is not None or self._is_ready(), 'PostgREST is ready')
             assert self.process.poll() is None, 'PostgREST ended'
         except BaseException:
             self.__exit__()
@@ -136,3 +138,11 @@ class Postgrest:
     def __exit__(self, *failure):
         self.process.terminate()
         self.process.wait()
+
+    def _is_ready(self):
+        """Its schema is read, not only its port open."""
+        try:
+            with urllib.request.urlopen(f'http://127.0.0.1:{self.admin_port}/ready', timeout=1) as answer:
+                return answer.status == 200
+        except OSError:  # an answer of 503 is one, too
+            return False

@@ -128,6 +128,6 @@ def test_who_cannot_sign_says_so(door, product):
         email = f'{uuid.uuid4()}@example.com'
         assert door.post('/register', {'email': email, 'password': PASSWORD}).status == 201
         answer = log_in(door, email)
-        assert code_of(answer) == (503, 'TF010') and answer.headers['Retry-After']
+        assert code_of(answer) == (502, 'TF010') and answer.headers['Retry-After']
     finally:
         product.psql('-c', 'ALTER SYSTEM RESET tenfold.jwks_file', '-c', 'SELECT pg_reload_conf()')

@@ -308,7 +308,7 @@ def test_a_killed_backend_costs_one_request_at_most(cluster, dsn):
 def test_statement_timeout(dsn):
     with Gateway(dsn, **{'gateway.statement_timeout': '100ms'}) as running:
         answer = running.get('/slow?seconds=5')
-        assert (answer.status, answer.json()['code']) == (500, '57014')
+        assert (answer.status, answer.json()['code']) == (504, '57014')
 
 
 def test_a_full_queue_says_so(dsn):

@@ -92,16 +92,17 @@ def test_pages_hold_every_hotel_once(door, db):
     assert len(set(seen)) == 57
 
 
+# Of two codes the first is the gateway's, which knows patterns; the second the function's own, behind PostgREST.
 @pytest.mark.parametrize('query, status, code', [
-    ('lat=48', 400, 'PGRST100'), ('lat=x&lng=2', 400, 'PGRST100'), ('lat=91&lng=2', 400, 'TFG01'), ('lat=48&lng=181', 400, 'TFG01'),
-    ('lat=48&lng=2&radius=-1', 400, 'PGRST100'), ('lat=48&lng=2&radius=30000000', 400, 'TFG02'), ('lat=48&lng=2&limit=0', 400, 'TFH01'),
-    ('lat=48&lng=2&limit=101', 400, 'TFH01'), ('lat=48&lng=2&amenities=moat', 400, 'TFH02'), ('lat=48&lng=2&price=5', 400, 'PGRST100'),
-    ('lat=48&lng=2&min_stars=9', 400, 'TFH03'), ('lat=48&lng=2&cursor=x', 400, 'PGRST100'), ('lat=48&lng=2&cursor=e_1', 400, '22P02'),
+    ('lat=48', 400, 'PGRST100'), ('lat=x&lng=2', 400, 'PGRST100 22P02'), ('lat=91&lng=2', 400, 'TFG01'), ('lat=48&lng=181', 400, 'TFG01'),
+    ('lat=48&lng=2&radius=-1', 400, 'PGRST100 TFG02'), ('lat=48&lng=2&radius=30000000', 400, 'TFG02'), ('lat=48&lng=2&limit=0', 400, 'TFH01'),
+    ('lat=48&lng=2&limit=101', 400, 'TFH01'), ('lat=48&lng=2&amenities=moat', 400, 'TFH02'), ('lat=48&lng=2&price=5', 400, 'PGRST100 TFH03'),
+    ('lat=48&lng=2&min_stars=9', 400, 'TFH03'), ('lat=48&lng=2&cursor=x', 400, 'PGRST100 22023'), ('lat=48&lng=2&cursor=e_1', 400, '22P02'),
     ('lat=48&lng=2&cursor=1_9999999999999999999', 400, '22003'), ('lat=48&lng=2&checkin=2026-12-01&checkout=2026-12-02', 501, '0A000'),
     ('lat=48&lng=2&checkin=2026-13-01', 400, '22008'), ('lat=48&lng=2&amenities=%00', 400, 'PGRST100'), ('lat=48&lng=2&amenities=%', 400, 'PGRST100')])
 def test_bad_searches(door, query, status, code):
     answer = door.get(f'/hotels/nearby?{query}')
-    assert (answer.status, answer.json()['code']) == (status, code)
+    assert answer.status == status and answer.json()['code'] in code.split()
     assert answer.json()['message']
 
 
@@ -153,9 +154,9 @@ def test_a_search_is_cached_until_a_hotel_of_its_country_changes(door, db, merch
 
 
 @pytest.mark.parametrize('query, status, code', [
-    ('', 400, '22023'), ('q=x', 400, '22023'), ('country=France', 400, 'PGRST100'), ('country=FR&limit=0', 400, 'TFH01'),
-    ('country=FR&amenities=moat', 400, 'TFH02'), ('country=FR&sort=name', 400, 'PGRST100'), ('country=FR&cursor=e_1', 400, '22P02'),
+    ('', 400, '22023'), ('q=x', 400, '22023'), ('country=France', 400, 'PGRST100 22023'), ('country=FR&limit=0', 400, 'TFH01'),
+    ('country=FR&amenities=moat', 400, 'TFH02'), ('country=FR&sort=name', 400, 'PGRST100 22023'), ('country=FR&cursor=e_1', 400, '22P02'),
     ('country=FR&checkin=2026-12-01', 501, '0A000'), ('city=%00', 400, 'PGRST100')])
 def test_bad_searches_by_place(door, query, status, code):
     answer = door.get(f'/hotels/search?{query}')
-    assert (answer.status, answer.json()['code']) == (status, code)
+    assert answer.status == status and answer.json()['code'] in code.split()

@@ -124,7 +124,7 @@ def test_every_header_that_a_function_reads_is_passed():
 
 # What goes over the wire to PostgREST: the stand-in forgives more than PostgREST would.
 
-OF_POSTGREST = {'Content-Range': '0-0/*', 'Content-Location': '/rpc/probe_answer', 'Content-Profile': 'tenfold_api'}
+OF_POSTGREST = {'Proxy-Status': 'PostgREST; error=PT404', 'Content-Range': '0-0/*', 'Content-Location': '/rpc/probe_answer', 'Content-Profile': 'tenfold_api'}
 
 
 @pytest.fixture
@@ -135,8 +135,8 @@ def wire(probes):
 
         def do_POST(self):
             self.server.seen.append((self.path, self.headers, self.rfile.read(int(self.headers['Content-Length'] or 0))))
-            self.send_response(200)
-            for name, value in OF_POSTGREST.items():
+            self.send_response(self.server.status)
+            for name, value in (OF_POSTGREST | self.server.headers).items():
                 self.send_header(name, value)
             self.send_header('Content-Length', '2')
             self.end_headers()
@@ -146,10 +146,10 @@ def wire(probes):
             pass
 
     with http.server.ThreadingHTTPServer(('127.0.0.1', 0), Recorder) as server:
-        server.seen = []
+        server.seen, server.status, server.headers = [], 200, {}
         threading.Thread(target=server.serve_forever, daemon=True).start()
         with Nginx(server.server_address[1], probes) as edge:
-            edge.seen = server.seen
+            edge.seen, edge.server = server.seen, server
             yield edge
         server.shutdown()
 
@@ -183,6 +183,77 @@ def test_postgrests_own_headers_stay_inside(wire):
 @pytest.mark.parametrize('path', ['/probe', '/probe?text=', '/probe/ab?text=;a'])
 def test_postgrest_is_not_asked_in_vain(wire, path):
     assert wire.get(path).status == 400 and not wire.seen
+
+
+@pytest.mark.parametrize('sent', [None, '*/*', 'text/csv', 'application/vnd.pgrst.array;nulls=stripped', 'application/vnd.pgrst.object'])
+def test_postgrest_is_asked_for_what_the_function_returns(wire, sent):
+    for path in ('/probe/answer', '/metrics'):
+        wire.get(path, {'Accept': sent} if sent else None)
+    assert [headers.get_all('Accept') for _, headers, _ in wire.seen] == [['application/json'], ['text/plain']]
+
+
+@pytest.mark.parametrize('status, told, seen', [
+    (503, '0', ['1']), (503, None, ['1']), (429, '7', ['7']), (429, None, ['1']), (409, '1', ['1']), (409, None, None), (202, '5', ['5']), (200, None, None)])
+def test_when_to_come_again(wire, status, told, seen):
+    """PostgREST says 0 of a 503, and nothing makes two headers of one."""
+    wire.server.status, wire.server.headers = status, {'Retry-After': told} if told else {}
+    assert wire.get('/probe/answer').headers.get_all('Retry-After') == seen
+
+
+NO_UTF8 = [b'\xff', b'\x80', b'\xc3', b'\xc3(', b'\xc0\xaf', b'\xe0\x80\x80', b'\xed\xa0\x80', b'\xf4\x90\x80\x80', b'\xf5\x80\x80\x80', b'\xe2\x82', b'\xf0\x9f\x98']
+
+
+def percent(data):
+    return b''.join(b'%%%02x' % byte for byte in data)
+
+
+@pytest.mark.parametrize('text', NO_UTF8 + [percent(text) for text in NO_UTF8] + [b'%00', b'%', b'%4', b'%zz', b'\xc3%a9', percent(b'\xff').upper()])
+def test_a_query_that_is_no_utf8_ends_at_nginx(wire, text):
+    for query in (b'text=' + text, b'text=a&other=' + text + b'&x=z'):
+        answer = raw_answer(wire, b'GET /api/v1/probe?' + query + b' HTTP/1.1\r\nHost: x\r\n\r\n')
+        assert problem(answer) == 400 and not wire.seen, query
+
+
+def test_utf8_passes_raw_and_encoded(wire):
+    """The first and last of each length, and what is beside the surrogates."""
+    for code in (1, 0x24, 0x26, 0x7f, 0x80, 0x7ff, 0x800, 0xfff, 0x1000, 0xd7ff, 0xe000, 0xffff, 0x10000, 0x3ffff, 0x40000, 0xfffff, 0x100000, 0x10ffff):
+        data = chr(code).encode()
+        for sent in (percent(data), percent(data).upper(), data if code > 0x7f else b''):
+            answer = raw_answer(wire, b'GET /api/v1/probe?text=a' + sent + b' HTTP/1.1\r\nHost: x\r\n\r\n')
+            assert answer.status == 200 and wire.seen[-1][2] == b'text=a' + sent, (code, sent)
+
+
+def passed_headers():
+    """What call.conf passes of a client's headers."""
+    found = re.findall(r'\$http_(\w+);', (FOLDER / 'call.conf').read_text())
+    return [name.replace('_', '-') for name in found]
+
+
+def test_a_header_that_is_no_ascii_ends_at_nginx(wire):
+    """None is dropped: a change whose If-Match or key were lost would be done."""
+    assert {'if-match', 'idempotency-key'} <= set(passed_headers())
+    for name in [*passed_headers(), 'host']:
+        for value in (b'\xff', b'"1\xe9"', 'é'.encode()):
+            line = name.encode() + b': ' + value + b'\r\n' + (b'' if name == 'host' else b'Host: x\r\n')
+            answer = raw_answer(wire, b'DELETE /api/v1/probe/ab HTTP/1.1\r\n' + line + b'\r\n')
+            assert problem(answer) == 400 and not wire.seen, (name, value)
+    assert wire.get('/probe/answer', {'Referer': 'é', 'Cookie': 'é'}).status == 200  # PostgREST sees neither
+
+
+@pytest.mark.parametrize('sent', ['Basic YTpi', 'Bearer', 'Bearer ', 'Bearer  x', 'x', 'Bearer x y', 'Digest a="b"'])
+def test_a_wrong_authorization_is_no_missing_one(wire, sent):
+    answer = raw_answer(wire, f'GET /api/v1/probe/answer HTTP/1.1\r\nHost: x\r\nAuthorization: {sent}\r\n\r\n'.encode())
+    assert problem(answer) == 401 and answer.headers.get_all('WWW-Authenticate') == ['Bearer'] and not wire.seen
+    assert wire.get('/probe/answer', {'Authorization': 'bearer x'}).status == 200
+
+
+def test_postgrest_is_told_of_new_functions(db):
+    told = []
+    db.add_notify_handler(told.append)
+    db.execute('LISTEN pgrst')
+    db.execute("SELECT tenfold._open_routes('hotel')")
+    wait_until(lambda: db.execute('SELECT 1') and told, 'PostgREST is told')
+    assert told[0].payload == 'reload schema'
 
 
 # Shape F.
@@ -399,9 +470,10 @@ def test_nothing_is_kept(edge):
 
 def test_errors_of_functions_pass_as_they_are(edge):
     answer = edge.get('/probe/error?text=40001')
-    assert problem(answer) == 503 and answer.headers.get_all('Retry-After') == ['1']
+    assert problem(answer) == 409 and answer.headers.get_all('Retry-After') == ['1']
     assert (answer.json()['code'], answer.json()['hint']) == ('40001', 'h')
-    assert problem(edge.get('/probe/error?text=55P03')) == 409
+    assert [problem(edge.get('/probe/error?text=' + code)) for code in ('40P01', '55P03', '23P01', '57014', '53200')] == [409, 409, 409, 504, 502]
+    assert 'Retry-After' not in edge.get('/probe/error?text=TF021').headers
 
 
 def test_a_request_has_an_id_in_answer_function_and_log(edge):

@@ -46,14 +46,16 @@ Problem malformed(const std::string& what) {
           "encode it as UTF-8 with %XX, without NUL; write %25 for a percent sign"};
 }
 
-Outcome<FormValues> take(const Route& route, const Form& path_values, const Form& form) {
+enum class Patterns { count, do_not_count };
+
+Outcome<FormValues> take(const Route& route, const Form& path_values, const Form& form, Patterns patterns) {
   FormValues taken;
   for (size_t i = 0; i < route.parameters.size(); i++) {
     const Parameter& parameter = route.parameters[i];
     const std::string* value = find_value(parameter.in_path ? path_values : form, parameter.name);
     if (value == nullptr && parameter.is_required) return missing(parameter);
     if (value == nullptr) continue;
-    if (!fits(parameter, *value)) return unfit(parameter, *value);
+    if (patterns == Patterns::count && !fits(parameter, *value)) return unfit(parameter, *value);
     taken.present |= 1U << i;
     taken.values.push_back(*value);
   }
@@ -65,7 +67,7 @@ Outcome<FormValues> take(const Route& route, const Form& path_values, const Form
 Outcome<FormValues> take_parameters(const Route& route, const Form& path_values, std::string_view query) {
   const auto form = parse_form(query);
   if (!form) return malformed("the query string");
-  return take(route, path_values, *form);
+  return take(route, path_values, *form, Patterns::count);
 }
 
 Outcome<FormValues> take_arguments(const Route& route, std::string_view text) {
@@ -76,7 +78,7 @@ Outcome<FormValues> take_arguments(const Route& route, std::string_view text) {
       return Problem{404, "PGRST202",
                      "the function " + route.name + " has no parameter " + name.substr(0, 100),
                      "send only those that its route lists"};
-  return take(route, *form, *form);
+  return take(route, *form, *form, Patterns::do_not_count);
 }
 
 std::string call_sql(const Route& route, uint32_t present) {

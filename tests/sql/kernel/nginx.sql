@@ -20,13 +20,17 @@ SELECT is(split_part(pg_temp.location('~ "^/api/v1/mine/(?<path_a_b>[A-Za-z0-9-]
     set $missing "";
     if ($arg_q = "") { set $missing q; }
     if ($arg_q != "") { set $form "$form&q=$arg_q"; }
-    if ($request_method ~ "^(GET|HEAD)\z") { set $called f; set $class search; rewrite ^ /.get last; }
-    if ($request_method = POST) { set $called g; set $class default; rewrite ^ /.bytes last; }
+    if ($request_method ~ "^(GET|HEAD)\z") { set $called f; set $class search; set $accept application/json; rewrite ^ /.get last; }
+    if ($request_method = POST) { set $called g; set $class default; set $accept application/json; rewrite ^ /.bytes last; }
     set $allowed "OPTIONS, GET, HEAD, POST";
     rewrite ^ /.other last;
 $$, 'two methods of a path');
 SELECT is((SELECT count(*) FROM regexp_matches(tenfold.nginx_routes(), 'proxy_set_header X-Path-A-B \$path_a_b;', 'g')), 3::bigint, 'J (with a body and without) and R get every id, or its absence');
 
+SELECT is(tenfold._nginx_accept('tenfold_api.metrics()'), 'text/plain', 'a function that returns a media type');
+CREATE DOMAIN pg_temp."a/b; evil" AS text;
+CREATE FUNCTION pg_temp.odd() RETURNS pg_temp."a/b; evil" LANGUAGE sql AS $$ SELECT '' $$;
+SELECT is(tenfold._nginx_accept('pg_temp.odd()'), 'application/json', '… but none that would end a line');
 SELECT pg_temp.add_route('F', '/mine/:id', '[{"name": "id", "in": "path", "pattern": "[0-9]{1,19}"}]');
 SELECT pg_temp.add_route('F', '/:any/fixed', '[{"name": "any", "in": "path", "pattern": "[a-z]+"}]');
 SELECT ok(position('/mine/(?<path_id>' IN tenfold.nginx_routes()) < position('/(?<path_any>' IN tenfold.nginx_routes()), 'what is literal comes first');

@@ -41,7 +41,7 @@ SELECT set_config('tenfold.jwt_audience', 'elsewhere', true);
 SELECT is(pg_temp.state_with('{"aud": "tenfold"}'), 'TF012', 'the audience is a setting');
 
 SELECT throws_ok(format('SELECT tenfold.raise_http(%L, %L, %L, %L)', state, 'm', 'd', 'h'), raised, NULL, state || ' is raised as ' || raised) FROM (VALUES
-  ('TFH04', 'PGRST'), ('40001', 'PGRST'), ('40P01', 'PGRST'), ('55P03', 'PGRST'), ('23P01', 'PGRST'), ('0A000', 'PGRST'), ('23505', '23505'), ('22023', '22023')) AS t(state, raised);
+  ('TFH04', 'PGRST'), ('40001', 'PGRST'), ('40P01', 'PGRST'), ('55P03', 'PGRST'), ('23P01', 'PGRST'), ('57014', 'PGRST'), ('53200', 'PGRST'), ('08006', 'PGRST'), ('0A000', 'PGRST'), ('53400', '53400'), ('23505', '23505'), ('22023', '22023')) AS t(state, raised);
 CREATE FUNCTION pg_temp.raised(state text) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   detail text;
@@ -52,7 +52,26 @@ EXCEPTION WHEN OTHERS THEN
   RETURN jsonb_build_array(SQLERRM::jsonb, detail::jsonb);
 END $$;
 SELECT is(pg_temp.raised('TFH05'), '[{"code": "TFH05", "message": "m", "details": "d", "hint": "h"}, {"status": 412, "headers": {}}]', 'our codes have our statuses');
-SELECT is(pg_temp.raised('40001') -> 1, '{"status": 503, "headers": {"Retry-After": "1"}}', 'what may be repeated says so');
+SELECT is(pg_temp.raised(state) -> 1, '{"status": 409, "headers": {"Retry-After": "1"}}', state || ' may be repeated, and says so')
+FROM unnest(ARRAY['40001', '40P01', '55P03', '23P01']) state;
+SELECT is(pg_temp.raised('57014') -> 1, '{"status": 504, "headers": {}}', 'what took too long');
+SELECT is(pg_temp.raised('53200') -> 1, '{"status": 502, "headers": {"Retry-After": "1"}}', 'what it depends on is away');
+SELECT is(pg_temp.raised('TF021') -> 1, '{"status": 409, "headers": {}}', 'no conflict of ours is gone by waiting');
+-- PostgREST takes a 503 of a function for a lost database.
+SELECT is_empty('SELECT sqlstate FROM tenfold.error_code WHERE http_status = 503 OR tenfold._http_status(sqlstate) = 503', 'no function answers 503');
+SELECT throws_ok('SELECT tenfold.respond(503)', '22023', NULL, '… by its own word either');
+CREATE FUNCTION pg_temp.details(detail text, hint text) RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE
+  seen_detail text;
+  seen_hint text;
+BEGIN
+  PERFORM tenfold.raise_http('22023', 'm', detail, hint);
+EXCEPTION WHEN OTHERS THEN
+  GET STACKED DIAGNOSTICS seen_detail = PG_EXCEPTION_DETAIL, seen_hint = PG_EXCEPTION_HINT;
+  RETURN ARRAY[SQLSTATE, SQLERRM, seen_detail, seen_hint];
+END $$;
+SELECT is(pg_temp.details(d, h), ARRAY['22023', 'm', coalesce(d, ''), coalesce(h, '')], 'raised again as it is')
+FROM unnest(ARRAY[NULL, '', 'd']) d, unnest(ARRAY[NULL, '', 'h']) h;
 SELECT is_empty('SELECT sqlstate FROM tenfold.error_code WHERE http_status NOT BETWEEN 400 AND 599', 'every code has a status');
 
 SELECT throws_ok(format('SELECT tenfold.check_body(%L, %L, %L)', body, 'POST', '/hotels'), '22023', NULL, coalesce(body, 'NULL')) FROM (VALUES

@@ -22,6 +22,9 @@ TEST(sqlstate, who_asks_matters_for_rights) {
 TEST(sqlstate, longer_prefixes_first) {
   EXPECT_EQ(status_of("53400", false), 500);
   EXPECT_EQ(status_of("53300", false), 503);
+  EXPECT_EQ(status_of("40001", false), 409);
+  EXPECT_EQ(status_of("40003", false), 500);
+  EXPECT_EQ(status_of("57014", false), 504);
   EXPECT_EQ(status_of("25006", false), 405);
   EXPECT_EQ(status_of("25P02", false), 500);
   EXPECT_EQ(status_of("", false), 400);
