@@ -133,7 +133,7 @@ DECLARE
   c tenfold.consumer := tenfold._consumer(consumer);
   p tenfold.consumer_position;
 BEGIN
-  PERFORM tenfold._refuse_old_snapshot(), tenfold._refuse_fenced(c, epoch);
+  PERFORM tenfold._refuse_old_snapshot(), tenfold._refuse_fenced(c, epoch), tenfold._in_range('max_events', max_events, 1, 1000000);
   p := tenfold._position(c.consumer_id);
   RETURN QUERY SELECT d.event_id, t.name, d.key, d.payload, d.headers, d.published_at, d.attempts + 1
     FROM (SELECT r.*, bool_and(r.state <> 'dead' AND r.due_at <= clock_timestamp() AND tenfold._is_seen(p, r.incarnation, r.xid))
@@ -145,7 +145,7 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.next_retries FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.next_retries IS
-  'failed events that are due again, each followed by those parked behind it, in the order of their ids; attempt counts from 1. Once one fails, those after it of its topic and key must not be handled: they stay parked. Errors: TF052 unknown consumer, TF050 it was given on, 25001 not READ COMMITTED';
+  'failed events that are due again, each followed by those parked behind it, in the order of their ids; attempt counts from 1. Once one fails, those after it of its topic and key must not be handled: they stay parked. Errors: TF052 unknown consumer, TF050 it was given on, 22023 max_events, 25001 not READ COMMITTED';
 
 CREATE OR REPLACE FUNCTION tenfold.finish_retries(consumer text, epoch bigint, event_ids bigint[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER  -- as next_batch
