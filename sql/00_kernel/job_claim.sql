@@ -106,14 +106,17 @@ DECLARE
   job tenfold.job_running;
   share record;
   wanted int := tenfold._in_range('how_many', how_many, 1, 10000);
+  more int;
   before int;
   keys text[] := '{}';
 BEGIN
   PERFORM tenfold._check_worker(worker);
   FOR round IN 1 .. CASE WHEN q.paused THEN 0 ELSE 10 END LOOP  -- again where those that stood in front were only parked
+    more := wanted - tenfold._may_run(q, keys);
+    EXIT WHEN more <= 0;
     before := cardinality(keys);
     -- all or none: a claim
-    FOR share IN SELECT * FROM tenfold._due_shares(q, wanted - tenfold._may_run(q, keys)) LOOP
+    FOR share IN SELECT * FROM tenfold._due_shares(q, more) LOOP
       FOR job IN SELECT * FROM tenfold._take_due(q, share.priority, share.mark, share.jobs, worker) LOOP
         IF job.epoch IS NULL THEN
           keys := keys || job.concurrency_key;
@@ -124,7 +127,7 @@ BEGIN
       END LOOP;
       PERFORM tenfold._move_mark(q.queue_id, share.priority) WHERE random() * 32 < share.jobs;
     END LOOP;
-    EXIT WHEN cardinality(keys) = before OR tenfold._may_run(q, keys) >= wanted;
+    EXIT WHEN cardinality(keys) = before;
   END LOOP;
   RETURN QUERY SELECT * FROM tenfold._admit_keys(q, keys, worker, wanted);
 END

@@ -20,8 +20,9 @@ def pgbench(cluster, tmp_path):
     def run(script, *options):
         file = tmp_path / 'script.sql'
         file.write_text(script)
-        subprocess.run(['pgbench', '-n', '-c', '8', '-j', '2', '--max-tries', '100', '-f', file, *options], env=cluster.env(), check=True,
-                       capture_output=True, text=True)
+        done = subprocess.run(['pgbench', '-n', '-c', '8', '-j', '2', '--max-tries', '100', '-f', file, *options], env=cluster.env(),
+                              stderr=subprocess.PIPE, text=True)
+        assert done.returncode == 0, done.stderr
     return run
 
 
