@@ -68,6 +68,7 @@ BEGIN
         coalesce(m.version, 'not installed'), format('SELECT tenfold.install(%L);', s.module)
       FROM tenfold.module_source s LEFT JOIN tenfold.module m USING (module) ORDER BY s.ordinal;
     RETURN QUERY SELECT * FROM tenfold._doctor_jobs();
+    RETURN QUERY SELECT * FROM tenfold._doctor_rows();
   END IF;
 END
 $$;

@@ -6,8 +6,10 @@ CREATE OR REPLACE FUNCTION tenfold.audit(
 LANGUAGE sql STABLE PARALLEL SAFE
 SET enable_nestloop = off  -- statistics of a queue are always of another time
 AS $$
-  WITH entry AS MATERIALIZED (
-    SELECT e.job_id, e.queue_id FROM tenfold.job_entry e WHERE "window" IS NULL OR e.entered_at >= clock_timestamp() - "window"
+  WITH since AS MATERIALIZED (
+    SELECT CASE WHEN "window" IS NULL THEN '-infinity' ELSE clock_timestamp() - tenfold._in_range('window', "window", '0', interval '100 years') END AS at
+  ), entry AS MATERIALIZED (
+    SELECT e.job_id, e.queue_id FROM tenfold.job_entry e WHERE e.entered_at >= (SELECT s.at FROM since s)
   ), state AS (
     SELECT j.job_id, 'waiting' AS name FROM tenfold.job j
     UNION ALL SELECT p.job_id, 'parked' AS name FROM tenfold.job_parked p
@@ -27,7 +29,7 @@ AS $$
   SELECT q.name, coalesce(d.jobs, 0), coalesce(d.jobs - f.lost, 0), coalesce(f.done, 0), coalesce(f.cancelled, 0), coalesce(f.waiting, 0),
     coalesce(f.parked, 0), coalesce(f.running, 0), coalesce(f.dead, 0), x.difference, coalesce(f.lost_ids, '{}'),
     CASE WHEN q.retention > interval '0' THEN x.difference = 0 END
-  FROM tenfold.queue q LEFT JOIN due d USING (queue_id) LEFT JOIN found f USING (queue_id)
+  FROM since s CROSS JOIN tenfold.queue q LEFT JOIN due d USING (queue_id) LEFT JOIN found f USING (queue_id)
   CROSS JOIN LATERAL (SELECT coalesce(f.lost + (f.rows - d.jobs), 0) AS difference) x
   ORDER BY q.name
 $$;
@@ -36,7 +38,7 @@ COMMENT ON FUNCTION tenfold.audit IS
   'proves for each queue that no job is lost and none is there twice: due = sent = done + cancelled + waiting + parked + running + dead. due: the jobs whose enqueue was committed, by a ledger that no claim, retry or end touches '
   '("window": of those enqueued within it; NULL: all of which anything is known); waiting includes delayed ones. difference: how many are in no state, or in two; lost_ids: the first ten that are in none. '
   'It finds whatever takes a job away but its own end, by id. It cannot tell whether a job that is done did its work; a job that vanished with its ledger entry (both tables restored from the same older backup) is not missed; '
-  'a queue with a retention of 0 forgets what it ends, so there ok is NULL. Rolled back enqueues and those that a dedupe key turned away have no entry: gaps in the ids mean nothing';
+  'a queue with a retention of 0 forgets what it ends, so there ok is NULL. Errors: 22023 the window. Rolled back enqueues and those that a dedupe key turned away have no entry: gaps in the ids mean nothing';
 
 CREATE OR REPLACE FUNCTION tenfold.run_audit() RETURNS bigint
 LANGUAGE plpgsql

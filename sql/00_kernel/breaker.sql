@@ -48,11 +48,12 @@ CREATE OR REPLACE FUNCTION tenfold.purge_breaker_events(keep interval DEFAULT '9
 LANGUAGE plpgsql
 AS $$
 DECLARE
+  oldest timestamptz := clock_timestamp() - tenfold._checked_keep(keep);
   purged bigint;
 BEGIN
-  DELETE FROM tenfold.breaker_event e WHERE e.at < clock_timestamp() - keep;
+  DELETE FROM tenfold.breaker_event e WHERE e.at < oldest;
   GET DIAGNOSTICS purged = ROW_COUNT;
   RETURN purged;
 END
 $$;
-COMMENT ON FUNCTION tenfold.purge_breaker_events IS 'forgets trips and closes older than keep; gives their number';
+COMMENT ON FUNCTION tenfold.purge_breaker_events IS 'forgets trips and closes older than keep; gives their number. Errors: 22023 keep';

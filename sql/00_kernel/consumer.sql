@@ -204,9 +204,7 @@ DECLARE
   p tenfold.consumer_position;
 BEGIN
   PERFORM tenfold._refuse_old_snapshot(), tenfold._refuse_fenced(c, epoch);
-  IF max_events IS NULL OR max_events < 1 THEN
-    RAISE EXCEPTION 'a batch of % events', max_events USING ERRCODE = '22023', HINT = 'At least 1.';
-  END IF;
+  PERFORM tenfold._in_range('max_events', max_events, 1, 1000000);
   p := tenfold._position(c.consumer_id);
   from_tick := p.tick_id;
   after_event := p.after_event;

@@ -49,9 +49,7 @@ DECLARE
   share int;
 BEGIN
   PERFORM tenfold._refuse_old_snapshot(), tenfold._check_lists('names', names), tenfold._refuse_unknown_consumers(names);
-  IF lease IS NULL OR lease NOT BETWEEN '1 second' AND '1 day' THEN
-    RAISE EXCEPTION 'a lease of %', lease USING ERRCODE = '22023', HINT = 'From 1 second to 1 day.';
-  END IF;
+  PERFORM tenfold._in_range('lease', lease, '1 second', interval '1 day');
   INSERT INTO tenfold.consumer_instance AS i VALUES (acquire_consumers.instance, acquire_consumers.names, clock_timestamp() + lease)
     ON CONFLICT ON CONSTRAINT consumer_instance_pkey DO UPDATE SET names = excluded.names, expires_at = excluded.expires_at;
   share := tenfold._consumer_share(instance, names);

@@ -133,7 +133,7 @@ DECLARE
   c tenfold.consumer := tenfold._consumer(consumer);
   p tenfold.consumer_position;
 BEGIN
-  PERFORM tenfold._refuse_old_snapshot(), tenfold._refuse_fenced(c, epoch);
+  PERFORM tenfold._refuse_old_snapshot(), tenfold._refuse_fenced(c, epoch), tenfold._in_range('max_events', max_events, 1, 1000000);
   IF max_bytes < 1 THEN
     RAISE EXCEPTION 'retries of % bytes', max_bytes USING ERRCODE = '22023', HINT = 'At least 1; NULL: all that there are.';
   END IF;
@@ -147,7 +147,7 @@ $$;
 REVOKE EXECUTE ON FUNCTION tenfold.next_retries FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.next_retries IS
   'failed events that are due again, each followed by those parked behind it, in the order of their ids; attempt counts from 1. max_bytes: as many as have no more bytes of key, payload and headers as text, and at least one. '
-  'Once one fails, those after it of its topic and key must not be handled: they stay parked. Errors: TF052 unknown consumer, TF050 it was given on, 22023 max_bytes, 25001 not READ COMMITTED';
+  'Once one fails, those after it of its topic and key must not be handled: they stay parked. Errors: TF052 unknown consumer, TF050 it was given on, 22023 max_events or max_bytes, 25001 not READ COMMITTED';
 
 CREATE OR REPLACE FUNCTION tenfold._due_retries(c tenfold.consumer, p tenfold.consumer_position, max_events int, with_bytes boolean,
   OUT event_id bigint, OUT name text, OUT key text, OUT payload jsonb, OUT headers jsonb, OUT published_at timestamptz, OUT attempts int, OUT bytes bigint)

@@ -62,11 +62,16 @@ DECLARE
   p tenfold.consumer_position;
 BEGIN
   FOR c IN SELECT n.consumer_id, n.name FROM tenfold.consumer n ORDER BY n.name LOOP
-    FOR look IN 1..2 LOOP
-      p := tenfold._position(c.consumer_id);
-      problem := tenfold._log_problem(p);
-      EXIT WHEN problem IS NULL;
-    END LOOP;
+    BEGIN
+      FOR look IN 1..2 LOOP
+        p := tenfold._position(c.consumer_id);
+        problem := tenfold._log_problem(p);
+        EXIT WHEN problem IS NULL;
+      END LOOP;
+    EXCEPTION WHEN OTHERS THEN
+      PERFORM tenfold._note_bad_row('audit_events', format('consumer %s', c.name), SQLSTATE, SQLERRM);
+      problem := SQLERRM;
+    END;
     consumer := c.name;
     "position" := p.tick_id;
     ok := problem IS NULL;

@@ -31,18 +31,22 @@ DECLARE
   bound CONSTANT int := 10000;
 BEGIN
   FOR c IN SELECT * FROM tenfold.consumer n ORDER BY n.name LOOP
-    p := tenfold._position(c.consumer_id);
-    SELECT * INTO unread FROM tenfold._unread(c, p, bound);
-    consumer := c.name;
-    epoch := c.epoch;
-    owner := c.owner;
-    tick := p.tick_id;
-    behind_events := CASE WHEN unread.events < bound THEN unread.events ELSE greatest(tenfold._event_seq() - p.event_seq, bound) END;
-    behind_seconds := coalesce(extract(epoch FROM clock_timestamp() - unread.oldest), 0);
-    SELECT count(*) FILTER (WHERE r.state = 'retry'), count(*) FILTER (WHERE r.state = 'parked'), count(*) FILTER (WHERE r.state = 'dead')
-      INTO retrying, parked, dead FROM tenfold.event_retry r WHERE r.consumer_id = c.consumer_id;
-    partitions_kept := (SELECT count(*) FROM generate_series(0, tenfold._slots() - 1) s WHERE NOT tenfold._is_empty_slot(s) AND tenfold._has_unseen(s, p));
-    RETURN NEXT;
+    BEGIN
+      p := tenfold._position(c.consumer_id);
+      SELECT * INTO unread FROM tenfold._unread(c, p, bound);
+      consumer := c.name;
+      epoch := c.epoch;
+      owner := c.owner;
+      tick := p.tick_id;
+      behind_events := CASE WHEN unread.events < bound THEN unread.events ELSE greatest(tenfold._event_seq() - p.event_seq, bound) END;
+      behind_seconds := coalesce(extract(epoch FROM clock_timestamp() - unread.oldest), 0);
+      SELECT count(*) FILTER (WHERE r.state = 'retry'), count(*) FILTER (WHERE r.state = 'parked'), count(*) FILTER (WHERE r.state = 'dead')
+        INTO retrying, parked, dead FROM tenfold.event_retry r WHERE r.consumer_id = c.consumer_id;
+      partitions_kept := (SELECT count(*) FROM generate_series(0, tenfold._slots() - 1) s WHERE NOT tenfold._is_empty_slot(s) AND tenfold._has_unseen(s, p));
+      RETURN NEXT;
+    EXCEPTION WHEN OTHERS THEN
+      PERFORM tenfold._note_bad_row('outbox_lag', format('consumer %s', c.name), SQLSTATE, SQLERRM);
+    END;
   END LOOP;
 END
 $$;
@@ -56,6 +60,7 @@ DECLARE
   l record;
   consumer jsonb;
 BEGIN
+  -- all or none: what is looked at one by one is in _consumer_lag()
   FOR l IN SELECT * FROM tenfold._consumer_lag() LOOP
     consumer := jsonb_build_object('consumer', l.consumer);
     RETURN QUERY SELECT * FROM tenfold._samples(jsonb_build_object('tenfold_consumer_behind_events', l.behind_events,

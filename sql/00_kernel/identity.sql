@@ -196,9 +196,15 @@ COMMENT ON FUNCTION tenfold.grant_role IS
   'gives an account the role tenfold_user, tenfold_merchant or tenfold_operator, from its next token on (log in, or refresh); a lower role than before ends its sessions at once. Errors: TF013 no such account, 23514 no such role';
 
 CREATE OR REPLACE FUNCTION tenfold.purge_sessions(keep interval DEFAULT '7 days') RETURNS bigint
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
-  WITH gone AS (DELETE FROM tenfold.session s WHERE s.expires_at < clock_timestamp() - keep RETURNING 1)
-  SELECT count(*) FROM gone;
-END;
-COMMENT ON FUNCTION tenfold.purge_sessions IS 'forgets sessions, and their tokens, that expired longer ago than keep; gives their number';
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  oldest timestamptz := clock_timestamp() - tenfold._checked_keep(keep);
+  purged bigint;
+BEGIN
+  DELETE FROM tenfold.session s WHERE s.expires_at < oldest;
+  GET DIAGNOSTICS purged = ROW_COUNT;
+  RETURN purged;
+END
+$$;
+COMMENT ON FUNCTION tenfold.purge_sessions IS 'forgets sessions, and their tokens, that expired longer ago than keep; gives their number. Errors: 22023 keep';

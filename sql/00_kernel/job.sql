@@ -1,4 +1,4 @@
--- Queues, and what may be asked of a job from outside: enqueue, cancel, redrive. job_lease.sql has what workers do.
+-- Queues, and what may be asked of a job from outside: enqueue, cancel, redrive. job_claim.sql and job_lease.sql have what workers do.
 
 CREATE OR REPLACE FUNCTION tenfold.create_queue(
   name text, max_attempts int DEFAULT 5, lease interval DEFAULT '30 seconds', backoff_base interval DEFAULT '1 second',
@@ -167,13 +167,12 @@ DECLARE
 BEGIN
   PERFORM tenfold._check_job(q, priority, run_at, max_attempts),
     tenfold._check_lists('payloads dedupe_keys? concurrency_keys?', payloads, dedupe_keys, concurrency_keys);
-  IF dedupe_keys IS NOT NULL THEN
-    RETURN QUERY SELECT tenfold.enqueue(queue, p.payload, priority, run_at, p.dedupe_key, p.concurrency_key, max_attempts)
-      FROM ROWS FROM (unnest(payloads), unnest(dedupe_keys), unnest(concurrency_keys)) AS p(payload, dedupe_key, concurrency_key);
-    RETURN;
-  END IF;
   PERFORM tenfold._check_payload(q, p.payload), tenfold._check_key('concurrency_key', p.concurrency_key)
     FROM ROWS FROM (unnest(payloads), unnest(concurrency_keys)) AS p(payload, concurrency_key);
+  IF dedupe_keys IS NOT NULL THEN
+    RETURN QUERY SELECT * FROM tenfold._enqueue_deduped(q, payloads, coalesce(priority, 0), due, dedupe_keys, concurrency_keys, coalesce(max_attempts, q.max_attempts));
+    RETURN;
+  END IF;
   RETURN QUERY WITH added AS (
     INSERT INTO tenfold.job AS j
     SELECT nextval('tenfold.job_id'), q.queue_id, coalesce(priority, 0), due, 0, coalesce(max_attempts, q.max_attempts), least(due, clock_timestamp()), NULL, p.concurrency_key, NULL, p.payload
@@ -187,6 +186,31 @@ $$;
 REVOKE EXECUTE ON FUNCTION tenfold.enqueue_many FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.enqueue_many IS
   'enqueue() for a set: one payload a job, keys beside them in the same order. Gives the ids in that order. All or none. Errors: as enqueue(), 2202E the arrays are no lists, or not as long as each other';
+
+-- The keys in ascending order, since who wants one of another transaction waits for it; the jobs in that of the arrays.
+CREATE OR REPLACE FUNCTION tenfold._enqueue_deduped(
+  q tenfold.queue, payloads jsonb[], priority int, due timestamptz, dedupe_keys text[], concurrency_keys text[], max_attempts int) RETURNS SETOF bigint
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  RETURN QUERY WITH wanted AS MATERIALIZED (
+    SELECT p.*, nextval('tenfold.job_id') AS id
+    FROM ROWS FROM (unnest(payloads), unnest(dedupe_keys), unnest(concurrency_keys)) WITH ORDINALITY AS p(payload, dedupe_key, concurrency_key, n)
+  ), sorted AS MATERIALIZED (
+    SELECT w.* FROM wanted w ORDER BY w.dedupe_key, w.n
+  ), given AS MATERIALIZED (
+    SELECT s.*, CASE WHEN s.dedupe_key IS NULL THEN s.id ELSE tenfold._take_dedupe_key(q.queue_id, s.dedupe_key, s.id) END AS first FROM sorted s
+  ), added AS (
+    INSERT INTO tenfold.job
+    SELECT g.id, q.queue_id, priority, due, 0, max_attempts, least(due, clock_timestamp()), g.dedupe_key, g.concurrency_key, NULL, g.payload
+    FROM given g WHERE g.first = g.id ORDER BY g.n
+  ), entered AS (
+    INSERT INTO tenfold.job_entry SELECT g.id, q.queue_id, clock_timestamp() FROM given g WHERE g.first = g.id AND q.retention > interval '0'
+  )
+  SELECT g.first FROM given g ORDER BY g.n;
+END
+$$;
+COMMENT ON FUNCTION tenfold._enqueue_deduped IS 'enqueue_many() of jobs with dedupe keys: gives the id of each one''s job, or of the one that has its key';
 
 -- A job moves from waiting to running, or back, while we look: look twice.
 CREATE OR REPLACE FUNCTION tenfold.cancel_job(job_id bigint) RETURNS text
@@ -231,7 +255,8 @@ BEGIN
   END IF;
   INSERT INTO tenfold.job_done SELECT id, gone.queue_id, 'cancelled', gone.attempts, gone.created_at, NULL, clock_timestamp(), NULL, NULL
     FROM tenfold.queue q WHERE q.queue_id = gone.queue_id AND q.retention > interval '0';
-  PERFORM tenfold._release_keys(ARRAY[gone.queue_id], ARRAY[gone.dedupe_key], ARRAY[gone.concurrency_key]);
+  DELETE FROM tenfold.job_key k WHERE k.queue_id = gone.queue_id AND k.dedupe_key = gone.dedupe_key;
+  PERFORM tenfold._release_keys(ARRAY[gone.queue_id], ARRAY[gone.concurrency_key]);
   RETURN true;
 END
 $$;
@@ -254,6 +279,21 @@ END
 $$;
 COMMENT ON FUNCTION tenfold._cancel_dead IS 'ends a dead letter as cancelled: it leaves a trace, or the audit would miss it';
 
+CREATE OR REPLACE FUNCTION tenfold._redrive_job(dead tenfold.job_dead) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  -- Another job may have its dedupe key by now: this one then runs without.
+  IF dead.dedupe_key IS NOT NULL AND tenfold._take_dedupe_key(dead.queue_id, dead.dedupe_key, dead.job_id) <> dead.job_id THEN
+    dead.dedupe_key := NULL;
+  END IF;
+  DELETE FROM tenfold.job_dead d WHERE d.job_id = dead.job_id;
+  INSERT INTO tenfold.job VALUES (dead.job_id, dead.queue_id, dead.priority, tenfold._due_at(), 0, dead.max_attempts, dead.created_at,
+    dead.dedupe_key, dead.concurrency_key, dead.reason, dead.payload);
+END
+$$;
+COMMENT ON FUNCTION tenfold._redrive_job IS 'brings a dead job back';
+
 CREATE OR REPLACE FUNCTION tenfold.redrive(job_ids bigint[]) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER  -- operators redrive, and write no table
 SET search_path = pg_catalog, pg_temp
@@ -263,20 +303,19 @@ DECLARE
   redriven bigint := 0;
 BEGIN
   PERFORM tenfold._check_lists('job_ids', job_ids);
-  FOR dead IN DELETE FROM tenfold.job_dead d WHERE d.job_id = ANY (job_ids) RETURNING * LOOP
-    -- Another job may have its dedupe key by now: this one then runs without.
-    IF dead.dedupe_key IS NOT NULL AND tenfold._take_dedupe_key(dead.queue_id, dead.dedupe_key, dead.job_id) <> dead.job_id THEN
-      dead.dedupe_key := NULL;
-    END IF;
-    INSERT INTO tenfold.job VALUES (dead.job_id, dead.queue_id, dead.priority, tenfold._due_at(), 0, dead.max_attempts, dead.created_at,
-      dead.dedupe_key, dead.concurrency_key, dead.reason, dead.payload);
-    redriven := redriven + 1;
+  FOR dead IN SELECT * FROM tenfold.job_dead d WHERE d.job_id = ANY (job_ids) ORDER BY d.queue_id, d.dedupe_key, d.job_id FOR UPDATE LOOP
+    BEGIN
+      PERFORM tenfold._redrive_job(dead);
+      redriven := redriven + 1;
+    EXCEPTION WHEN OTHERS THEN
+      PERFORM tenfold._note_bad_row('redrive', format('job %s', dead.job_id), SQLSTATE, SQLERRM);
+    END;
   END LOOP;
   RETURN redriven;
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.redrive(bigint[]) FROM PUBLIC;
-COMMENT ON FUNCTION tenfold.redrive(bigint[]) IS 'brings dead jobs back, with all their attempts before them; gives how many. Ids that are not dead are passed over';
+COMMENT ON FUNCTION tenfold.redrive(bigint[]) IS 'brings dead jobs back, with all their attempts before them; gives how many. Ids that are not dead are passed over, and jobs that cannot be brought back: tenfold.bad_row names these';
 
 CREATE OR REPLACE FUNCTION tenfold.redrive(queue text, most int DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER  -- as above
@@ -285,11 +324,12 @@ AS $$
 DECLARE
   q tenfold.queue := tenfold._queue(queue);
 BEGIN
+  PERFORM tenfold._in_range('most', coalesce(most, 1), 1, 2147483647);
   RETURN tenfold.redrive(ARRAY(SELECT d.job_id FROM tenfold.job_dead d WHERE d.queue_id = q.queue_id ORDER BY d.died_at LIMIT most FOR UPDATE SKIP LOCKED));
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.redrive(text, int) FROM PUBLIC;
-COMMENT ON FUNCTION tenfold.redrive(text, int) IS 'brings the dead jobs of a queue back, the oldest first, `most` at a time; gives how many. Errors: TF020 unknown queue';
+COMMENT ON FUNCTION tenfold.redrive(text, int) IS 'brings the dead jobs of a queue back, the oldest first, `most` at a time (NULL: all); gives how many. Errors: TF020 unknown queue, 22023 most';
 
 -- What worker `jobs` of the daemon runs. An operator's settings stay.
 SELECT tenfold.create_queue('http_call') WHERE NOT EXISTS (SELECT FROM tenfold.queue q WHERE q.name = 'http_call');

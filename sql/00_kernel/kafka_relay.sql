@@ -48,7 +48,8 @@ AS $$
 DECLARE
   c tenfold.consumer := tenfold._consumer(consumer);
 BEGIN
-  PERFORM tenfold._refuse_old_snapshot(), tenfold._refuse_fenced(c, epoch), tenfold._at(c, "position");
+  PERFORM tenfold._refuse_old_snapshot(), tenfold._refuse_fenced(c, epoch), tenfold._at(c, "position"),
+    tenfold._in_range('max_events', max_events, 1, 1000000);
   to_tick := (tenfold._next_tick(tenfold._from(c, from_tick), max_events)).tick_id;
   IF to_tick IS NOT NULL THEN
     fingerprint := tenfold._tick_fingerprint(to_tick);
@@ -58,7 +59,7 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.next_relay_batch FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.next_relay_batch IS
-  'the tick that ends the batch after from_tick, with its content for the marker in Kafka; no row: nothing new. Errors: TF052 unknown consumer, TF050 it was given on, TF051 it is not at position, or beyond from_tick, 25001 not READ COMMITTED';
+  'the tick that ends the batch after from_tick, with its content for the marker in Kafka; no row: nothing new. Errors: TF052 unknown consumer, TF050 it was given on, TF051 it is not at position, or beyond from_tick, 22023 max_events, 25001 not READ COMMITTED';
 
 -- The row is made once: then there is nothing to write, and nothing that would grow.
 CREATE OR REPLACE FUNCTION tenfold.finish_relay_batch(consumer text, epoch bigint, from_tick bigint, to_tick bigint, fingerprint text) RETURNS void
@@ -88,6 +89,7 @@ DECLARE
   number bigint;
   ids bigint[] := '{}';
 BEGIN
+  -- all or none: they go to Kafka under one number
   FOR event_id, topic, key, payload, headers, published_ms, retry IN
     SELECT n.event_id, n.topic, n.key, n.payload, n.headers, (extract(epoch FROM n.published_at) * 1000)::bigint,
       greatest(after, (SELECT r.retry FROM tenfold.kafka_relay r WHERE r.consumer = begin_relay_retries.consumer)) + 1

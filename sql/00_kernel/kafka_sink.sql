@@ -40,6 +40,7 @@ DECLARE
   share bigint;
 BEGIN
   PERFORM tenfold._check_lists('topics partitions', topics, partitions);
+  PERFORM tenfold._in_range('lease', lease, '1 second', interval '1 day');
   PERFORM tenfold._lock('kafka_source', hashtextextended(claim_kafka_partitions.source, 0));  -- claims of a source, one after the other
   INSERT INTO tenfold.kafka_instance AS i VALUES (claim_kafka_partitions.source, claim_kafka_partitions.instance, clock_timestamp() + lease)
     ON CONFLICT ON CONSTRAINT kafka_instance_pkey DO UPDATE SET expires_at = excluded.expires_at;
@@ -59,7 +60,7 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.claim_kafka_partitions FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.claim_kafka_partitions IS
-  'says that an instance lives for another lease, and gives its share of these partitions: those it has, then free ones and those of instances that fell silent, up to ceil(n / instances). To be called every third of the lease. next_offset NULL: begin at start';
+  'says that an instance lives for another lease, and gives its share of these partitions: those it has, then free ones and those of instances that fell silent, up to ceil(n / instances). To be called every third of the lease. next_offset NULL: begin at start. Errors: 22023 the lease';
 
 -- Its own first, so that nothing moves without need.
 CREATE OR REPLACE FUNCTION tenfold._kafka_share(source text, topics text[], partitions int[], instance text, share bigint, OUT topic text, OUT partition int) RETURNS SETOF record
@@ -222,9 +223,11 @@ DECLARE
   dead tenfold.kafka_dead;
   why text;
 BEGIN
+  PERFORM tenfold._in_range('most', most, 1, 1000000);
   applied := 0;
   still_dead := 0;
   left_to_worker := 0;
+  -- each in a subtransaction of _redrive_kafka(), which says why a letter stays dead
   FOR dead IN SELECT d.* FROM tenfold.kafka_dead d WHERE d.source = redrive_kafka.source AND (redrive_kafka.topic IS NULL OR d.topic = redrive_kafka.topic) AND NOT d.is_redriven
       ORDER BY d.topic, d.partition, d."offset" LIMIT most FOR UPDATE LOOP
     why := tenfold._redrive_kafka(dead);
@@ -241,13 +244,14 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.redrive_kafka FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.redrive_kafka IS
-  'hands dead letters to their functions again, one by one in the order of their offsets: what is applied is no longer dead, what is not keeps its new reason. Those of a worker it takes up within a third of its lease. Later messages of their keys were applied meanwhile. Errors: TF061 no such topic';
+  'hands dead letters to their functions again, one by one in the order of their offsets: what is applied is no longer dead, what is not keeps its new reason. Those of a worker it takes up within a third of its lease. Later messages of their keys were applied meanwhile. Errors: TF061 no such topic, 22023 most';
 
 CREATE OR REPLACE FUNCTION tenfold.set_kafka_offset(source text, topic text, partition int, next_offset bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER  -- operators write no table
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+  PERFORM tenfold._in_range('next_offset', coalesce(next_offset, 0), 0, 9223372036854775807);
   UPDATE tenfold.kafka_offset o SET next_offset = set_kafka_offset.next_offset, epoch = o.epoch + 1, owner = NULL, moved_at = clock_timestamp()
     WHERE o.source = set_kafka_offset.source AND o.topic = set_kafka_offset.topic AND o.partition = set_kafka_offset.partition;
   IF NOT FOUND THEN
@@ -257,4 +261,4 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.set_kafka_offset FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.set_kafka_offset IS
-  'goes on at this offset, on an operator''s word: after Kafka deleted what was not read yet, or to read something again. NULL: at the sink''s start. Who reads now is fenced. Errors: TF061 no such partition';
+  'goes on at this offset, on an operator''s word: after Kafka deleted what was not read yet, or to read something again. NULL: at the sink''s start. Who reads now is fenced. Errors: TF061 no such partition, 22023 a negative offset';

@@ -35,10 +35,10 @@ AS $$
   SELECT d.topic, d.partition, d."offset", o.epoch, convert_from(d.key, 'UTF8'), convert_from(d.payload, 'UTF8'), d.headers
   FROM tenfold.kafka_dead d JOIN tenfold.kafka_offset o USING (source, topic, partition)
   WHERE d.source = redriven_kafka.source AND d.is_redriven AND o.owner = redriven_kafka.instance
-  ORDER BY d.topic, d.partition, d."offset" LIMIT most
+  ORDER BY d.topic, d.partition, d."offset" LIMIT tenfold._in_range('most', most, 1, 1000000)
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.redriven_kafka FROM PUBLIC;
-COMMENT ON FUNCTION tenfold.redriven_kafka IS 'dead letters that an operator redrives, of the partitions that this instance reads: it handles them, and tells by end_kafka_redrive()';
+COMMENT ON FUNCTION tenfold.redriven_kafka IS 'dead letters that an operator redrives, of the partitions that this instance reads: it handles them, and tells by end_kafka_redrive(). Errors: 22023 most';
 
 -- The offset's row is locked: who reads the partition next waits for the transaction, and then finds the letter's end.
 CREATE OR REPLACE FUNCTION tenfold.end_kafka_redrive(source text, topic text, partition int, epoch bigint, "offset" bigint, reason text DEFAULT NULL, attempts int DEFAULT 0) RETURNS void

@@ -38,7 +38,7 @@ BEGIN
       RETURN QUERY EXECUTE format('SELECT s.name, s.labels, s.value FROM %s s', source::regprocedure);
       up := 1;
     EXCEPTION WHEN OTHERS THEN
-      RAISE WARNING 'no metrics of %: %', source, SQLERRM;
+      PERFORM tenfold._note_bad_row('metric', source, SQLSTATE, SQLERRM);
       up := 0;
     END;
     RETURN QUERY SELECT 'tenfold_metric_source_up', jsonb_build_object('source', source), up::double precision;
@@ -120,6 +120,7 @@ DECLARE
   q record;
   queue jsonb;
 BEGIN
+  -- all or none: numbers that are there already
   FOR q IN SELECT * FROM tenfold.queue_stats LOOP
     queue := jsonb_build_object('queue', q.queue);
     RETURN QUERY SELECT 'tenfold_queue_jobs', queue || jsonb_build_object('state', s.state), s.jobs::double precision
@@ -233,6 +234,7 @@ FROM (VALUES
   ('event', 'event_log_bytes', 'size of the log: events, ticks, positions, their indexes'),
   ('kafka', 'relay_refused', '1: a relay refuses to go on; tenfold.relay_status says why'),
   ('kafka', 'kafka_dead_messages', 'messages of Kafka that could not be applied, of a topic'),
+  ('bad_row', 'bad_rows', 'rows that tasks passed over within the last hour; tenfold.bad_row names them'),
   ('schedule', 'scheduled_job_scheduled', '1: pg_cron knows the job'),
   ('schedule', 'scheduled_job_failed', '1: its last run failed'),
   ('schedule', 'scheduled_job_last_run_age_seconds', 'since its last run began'),

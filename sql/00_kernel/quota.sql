@@ -6,6 +6,20 @@ LANGUAGE sql STABLE PARALLEL SAFE
 RETURN (at AT TIME ZONE time_zone)::date;
 COMMENT ON FUNCTION tenfold._provider_day IS 'the day in this zone';
 
+CREATE OR REPLACE FUNCTION tenfold._known_zone(task text, name text, time_zone text) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER  -- who reads quota_status may not write tenfold.bad_row
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM clock_timestamp() AT TIME ZONE time_zone;
+  RETURN time_zone;
+EXCEPTION WHEN invalid_parameter_value THEN
+  PERFORM tenfold._note_bad_row(task, name, SQLSTATE, SQLERRM);
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION tenfold._known_zone IS 'a time zone, or NULL where the server does not know it (any more): then the row is named';
+
 CREATE OR REPLACE FUNCTION tenfold._until_next_day(time_zone text, at timestamptz) RETURNS double precision
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN extract(epoch FROM ((((at AT TIME ZONE time_zone)::date + 1)::timestamp AT TIME ZONE time_zone) - at))::float8;
@@ -66,11 +80,12 @@ CREATE OR REPLACE FUNCTION tenfold.purge_quota_days(keep interval DEFAULT '90 da
 LANGUAGE plpgsql
 AS $$
 DECLARE
+  oldest timestamptz := clock_timestamp() - greatest(tenfold._checked_keep(keep), '2 days');
   purged bigint;
 BEGIN
-  DELETE FROM tenfold.quota_day q WHERE q.day < (clock_timestamp() - greatest(keep, '2 days'))::date;
+  DELETE FROM tenfold.quota_day q WHERE q.day < oldest::date;
   GET DIAGNOSTICS purged = ROW_COUNT;
   RETURN purged;
 END
 $$;
-COMMENT ON FUNCTION tenfold.purge_quota_days IS 'forgets days older than keep, and never the last two; gives their number';
+COMMENT ON FUNCTION tenfold.purge_quota_days IS 'forgets days older than keep, and never the last two; gives their number. Errors: 22023 keep';

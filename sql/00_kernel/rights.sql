@@ -7,9 +7,10 @@ GRANT EXECUTE ON FUNCTION tenfold.version(), tenfold.current_subject(), tenfold.
 GRANT SELECT ON tenfold.error_code TO tenfold_anonymous, tenfold_worker;
 GRANT EXECUTE ON FUNCTION tenfold._error_codes(), tenfold._cached(text, anyelement, text[], int), tenfold._with_next_link(json),
   tenfold._json_texts(jsonb, text, int) TO tenfold_anonymous, tenfold_worker;
-GRANT SELECT ON tenfold.installed, tenfold.module, tenfold.migration, tenfold.scheduled_job, tenfold.scheduled_job_status TO tenfold_operator;
+GRANT EXECUTE ON FUNCTION tenfold._in_range(text, anycompatible, anycompatible, anycompatible), tenfold._checked_keep(interval) TO tenfold_anonymous, tenfold_worker;
+GRANT SELECT ON tenfold.bad_row, tenfold.installed, tenfold.module, tenfold.migration, tenfold.scheduled_job, tenfold.scheduled_job_status TO tenfold_operator;
 GRANT EXECUTE ON FUNCTION tenfold._job_runs(), tenfold.doctor(), tenfold._doctor_server(), tenfold._doctor_extensions(),
-  tenfold._doctor_versions(), tenfold._doctor_jobs(), tenfold._preloaded(), tenfold._role_names() TO tenfold_operator;
+  tenfold._doctor_versions(), tenfold._doctor_jobs(), tenfold._doctor_rows(), tenfold._recent_bad_rows(), tenfold._preloaded(), tenfold._role_names() TO tenfold_operator;
 GRANT SELECT ON tenfold.account_status, tenfold.stat_limiter, tenfold.stat_cache TO tenfold_operator;
 GRANT EXECUTE ON FUNCTION tenfold._limiter_counts(), tenfold._cache_counts(), tenfold._cache_touch(text[]), tenfold.cache_clear(text), tenfold.take_permit(text, text, int) TO tenfold_operator;
 GRANT SELECT, INSERT, UPDATE, DELETE ON tenfold.rate_class TO tenfold_operator;
@@ -17,7 +18,7 @@ GRANT EXECUTE ON FUNCTION tenfold._relation_changed(bigint) TO tenfold_operator;
 GRANT SELECT, INSERT, UPDATE, DELETE ON tenfold.provider TO tenfold_operator;
 GRANT SELECT ON tenfold.breaker_status, tenfold.quota_status, tenfold.breaker_event, tenfold.quota_day TO tenfold_operator;
 GRANT EXECUTE ON FUNCTION tenfold.create_provider(text, int, text, numeric, int), tenfold._breaker_status(text), tenfold._quota_left(text, date),
-  tenfold._provider_day(text, timestamptz), tenfold._until_next_day(text, timestamptz) TO tenfold_operator;
+  tenfold._provider_day(text, timestamptz), tenfold._known_zone(text, text, text), tenfold._until_next_day(text, timestamptz) TO tenfold_operator;
 GRANT EXECUTE ON FUNCTION tenfold.call_permit(text), tenfold.breaker_acquire(text), tenfold.breaker_report(text, bigint, text, interval),
   tenfold.quota_reserve(text, int) TO tenfold_worker;
 GRANT EXECUTE ON FUNCTION tenfold.grant_role(text, text) TO tenfold_operator;

@@ -12,6 +12,7 @@ AS $$
 DECLARE
   route record;
 BEGIN
+  -- all or none: the rights of a module that is being installed
   FOR route IN SELECT r.function, r.roles FROM tenfold.route r WHERE r.module = _open_routes.module LOOP
     EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', route.function);
     EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', route.function,

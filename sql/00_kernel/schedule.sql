@@ -17,14 +17,32 @@ BEGIN
     PERFORM cron.unschedule(c.jobid) FROM cron.job c
       WHERE starts_with(c.jobname, tenfold._cron_name(''))
         AND c.jobname NOT IN (SELECT tenfold._cron_name(j.name) FROM tenfold.scheduled_job j);
-    PERFORM cron.schedule(tenfold._cron_name(j.name), j.schedule, j.command) FROM tenfold.scheduled_job j
-      WHERE NOT EXISTS (SELECT FROM cron.job c WHERE c.jobname = tenfold._cron_name(j.name) AND c.username <> current_user);
-    RETURN QUERY SELECT j.name FROM tenfold.scheduled_job j ORDER BY j.name;
+    RETURN QUERY SELECT * FROM tenfold._schedule_ours();
   END IF;
 END
 $$;
 COMMENT ON FUNCTION tenfold.schedule_jobs IS
   'gives every row of tenfold.scheduled_job to pg_cron, takes away what is no longer there; idempotent. Where pg_cron lives in another database, prints the statements for its administrator. They run as who scheduled them first, or as the superuser who calls this later. Not in a dump: run it again after a restore. Errors: 42501 another role scheduled what is no longer right, and the caller is no superuser';
+
+-- A row of yours may have a schedule that pg_cron does not take.
+CREATE OR REPLACE FUNCTION tenfold._schedule_ours() RETURNS SETOF text
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  job tenfold.scheduled_job;
+BEGIN
+  FOR job IN SELECT * FROM tenfold.scheduled_job j ORDER BY j.name LOOP
+    BEGIN
+      PERFORM cron.schedule(tenfold._cron_name(job.name), job.schedule, job.command)
+        WHERE NOT EXISTS (SELECT FROM cron.job c WHERE c.jobname = tenfold._cron_name(job.name) AND c.username <> current_user);
+      RETURN NEXT job.name;
+    EXCEPTION WHEN OTHERS THEN
+      PERFORM tenfold._note_bad_row('schedule_jobs', job.name, SQLSTATE, SQLERRM);
+    END;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION tenfold._schedule_ours IS 'gives pg_cron each job, but for those that another role has scheduled; gives the names of all that it has then';
 
 CREATE OR REPLACE FUNCTION tenfold._take_over_jobs() RETURNS void
 LANGUAGE plpgsql
@@ -32,6 +50,7 @@ AS $$
 DECLARE
   theirs record;
 BEGIN
+  -- all or none: the caller learns that he may not
   FOR theirs IN SELECT * FROM cron.job c WHERE starts_with(c.jobname, tenfold._cron_name('')) AND c.username <> current_user LOOP
     IF current_setting('is_superuser')::boolean THEN
       PERFORM cron.unschedule(theirs.jobid);
@@ -80,17 +99,18 @@ CREATE OR REPLACE FUNCTION tenfold.purge_job_runs(keep interval DEFAULT '7 days'
 LANGUAGE plpgsql
 AS $$
 DECLARE
+  oldest timestamptz := clock_timestamp() - tenfold._checked_keep(keep);
   purged bigint := 0;
 BEGIN
   IF EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron') THEN
     DELETE FROM cron.job_run_details d USING cron.job c
-      WHERE c.jobid = d.jobid AND c.jobname LIKE tenfold._cron_name('%') AND d.end_time < clock_timestamp() - keep;
+      WHERE c.jobid = d.jobid AND c.jobname LIKE tenfold._cron_name('%') AND d.end_time < oldest;
     GET DIAGNOSTICS purged = ROW_COUNT;
   END IF;
   RETURN purged;
 END
 $$;
-COMMENT ON FUNCTION tenfold.purge_job_runs IS 'forgets runs of tenfold''s jobs that ended longer ago than keep; gives their number';
+COMMENT ON FUNCTION tenfold.purge_job_runs IS 'forgets runs of tenfold''s jobs that ended longer ago than keep; gives their number. Errors: 22023 keep';
 
 CREATE OR REPLACE FUNCTION tenfold._declare_job(
   name text, module text, schedule text, command text, keeps_true text, longest_run interval) RETURNS void

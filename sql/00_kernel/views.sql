@@ -74,14 +74,16 @@ COMMENT ON VIEW tenfold.breaker_status IS
   'the breaker of each provider: its state and since when (NULL: not asked for since the server started), the seconds until a try may pass, openings in a row, tries under way, the calls of the window, and the trips and closes that are not rows of breaker_event yet, or never will be. Error: TF008 not preloaded';
 
 CREATE OR REPLACE VIEW tenfold.quota_status AS
-  SELECT p.name AS provider, d.day, p.quota_per_day, coalesce(q.reserved, 0) AS reserved, tenfold._quota_left(p.name, d.day) AS not_called,
-    greatest(p.quota_per_day - coalesce(q.reserved, 0), 0) + tenfold._quota_left(p.name, d.day) AS remaining,
-    tenfold._until_next_day(p.time_zone, clock_timestamp()) AS resets_in
-  FROM tenfold.provider p CROSS JOIN LATERAL tenfold._provider_day(p.time_zone, clock_timestamp()) d(day)
+  SELECT p.name AS provider, d.day, p.quota_per_day, coalesce(q.reserved, 0) AS reserved, l.not_called,
+    greatest(p.quota_per_day - coalesce(q.reserved, 0), 0) + l.not_called AS remaining,
+    tenfold._until_next_day(z.known, clock_timestamp()) AS resets_in
+  FROM tenfold.provider p CROSS JOIN LATERAL tenfold._known_zone('quota_status', 'provider ' || p.name, p.time_zone) z(known)
+  CROSS JOIN LATERAL tenfold._provider_day(z.known, clock_timestamp()) d(day)
+  CROSS JOIN LATERAL (SELECT CASE WHEN d.day IS NOT NULL THEN tenfold._quota_left(p.name, d.day) END AS not_called) l
   LEFT JOIN tenfold.quota_day q ON q.provider_id = p.provider_id AND q.day = d.day
   WHERE p.quota_per_day IS NOT NULL;
 COMMENT ON VIEW tenfold.quota_status IS
-  'today''s calls of each provider that has a quota: reserved, of these not called yet, remaining, and the seconds until the next day';
+  'today''s calls of each provider that has a quota: reserved, of these not called yet, remaining, and the seconds until the next day. day is NULL where its time zone is unknown';
 
 CREATE OR REPLACE VIEW tenfold.metric AS
   SELECT s.name, s.labels, s.value, coalesce(d.kind, 'untyped') AS kind, coalesce(d.help, 'not declared') AS help

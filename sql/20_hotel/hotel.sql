@@ -158,9 +158,15 @@ $$;
 COMMENT ON FUNCTION hotel.set_rating IS 'writes the guests'' average (0 … 5, two digits; NULL for none) and how many rated. Errors: TFH04 no such hotel, 23514 out of range';
 
 CREATE OR REPLACE FUNCTION hotel.purge_removed(keep interval DEFAULT '30 days') RETURNS bigint
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
-  WITH gone AS (DELETE FROM hotel.hotel h WHERE h.removed_at < clock_timestamp() - keep RETURNING 1)
-  SELECT count(*) FROM gone;
-END;
-COMMENT ON FUNCTION hotel.purge_removed IS 'deletes hotels that were removed longer ago than keep; gives their number';
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  oldest timestamptz := clock_timestamp() - tenfold._checked_keep(keep);
+  purged bigint;
+BEGIN
+  DELETE FROM hotel.hotel h WHERE h.removed_at < oldest;
+  GET DIAGNOSTICS purged = ROW_COUNT;
+  RETURN purged;
+END
+$$;
+COMMENT ON FUNCTION hotel.purge_removed IS 'deletes hotels that were removed longer ago than keep; gives their number. Errors: 22023 keep';

@@ -22,6 +22,6 @@ GRANT INSERT, UPDATE, DELETE ON hotel.hotel, hotel.amenity, hotel.price_band, ho
 GRANT SELECT ON hotel.staging, hotel.staging_check, hotel.staging_rejected TO tenfold_operator;
 GRANT EXECUTE ON ALL ROUTINES IN SCHEMA hotel TO tenfold_operator;
 GRANT EXECUTE ON FUNCTION tenfold._hotel_unknown_amenity(text[]), tenfold._hotel_attributes(int, int, double precision),
-  tenfold._relation_changed(bigint) TO tenfold_operator;
+  tenfold._relation_changed(bigint), tenfold._is_our_fault(text) TO tenfold_operator;
 
 SELECT tenfold._open_routes('hotel');

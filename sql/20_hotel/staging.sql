@@ -1,18 +1,19 @@
 CREATE OR REPLACE VIEW hotel.staging_check WITH (security_invoker = true) AS
   SELECT s.*, CASE
-    WHEN coalesce(s.reference, '') = '' THEN 'reference is missing'
+    WHEN coalesce(s.reference, '') = '' OR length(s.reference) > 255 THEN 'reference must have 1 to 255 characters'
     WHEN coalesce(s.name, '') = '' OR length(s.name) > 200 THEN 'name must have 1 to 200 characters'
     WHEN s.country IS NULL OR s.country !~ '^[A-Z]{2}$' THEN format('country %L is not ISO 3166-1 alpha-2', s.country)
     WHEN s.city IS NULL OR length(s.city) > 200 THEN 'city must have at most 200 characters'
-    WHEN s.lat IS NULL OR s.lat !~ '^[-+]?\d{1,2}(\.\d{1,18})?$' OR abs(s.lat::numeric) > 90 THEN format('latitude %L is not in -90 … 90', s.lat)
-    WHEN s.lng IS NULL OR s.lng !~ '^[-+]?\d{1,3}(\.\d{1,18})?$' OR abs(s.lng::numeric) > 180 THEN format('longitude %L is not in -180 … 180', s.lng)
+    WHEN s.lat IS NULL OR s.lat !~ '^[-+]?[0-9]{1,2}(\.[0-9]{1,18})?$' OR abs(s.lat::numeric) > 90 THEN format('latitude %L is not in -90 … 90', s.lat)
+    WHEN s.lng IS NULL OR s.lng !~ '^[-+]?[0-9]{1,3}(\.[0-9]{1,18})?$' OR abs(s.lng::numeric) > 180 THEN format('longitude %L is not in -180 … 180', s.lng)
     WHEN s.stars !~ '^[1-5]$' THEN format('stars %L are not in 1 … 5', s.stars)
-    WHEN s.rating_average !~ '^([0-4](\.\d{1,9})?|5(\.0{1,9})?)$' THEN format('rating average %L is not in 0 … 5', s.rating_average)
-    WHEN s.rating_count !~ '^\d{1,9}$' THEN format('rating count %L is no count', s.rating_count)
-    WHEN s.average_price_minor !~ '^\d{1,15}$' THEN format('average price %L is not in minor units', s.average_price_minor)
+    WHEN s.rating_average !~ '^([0-4](\.[0-9]{1,9})?|5(\.0{1,9})?)$' THEN format('rating average %L is not in 0 … 5', s.rating_average)
+    WHEN s.rating_count !~ '^[0-9]{1,9}$' THEN format('rating count %L is no count', s.rating_count)
+    WHEN s.average_price_minor !~ '^[0-9]{1,15}$' THEN format('average price %L is not in minor units', s.average_price_minor)
     WHEN s.average_price_minor IS NOT NULL AND s.currency IS NULL THEN 'a price needs a currency'
     WHEN s.currency !~ '^[A-Z]{3}$' THEN format('currency %L is not ISO 4217', s.currency)
     WHEN s.amenities !~ '^\{([a-z0-9_]+(,[a-z0-9_]+)*)?\}$' THEN format('amenities %L are not of the form {wifi,pool}', s.amenities)
+    WHEN s.amenities ~ '[{,]null[,}]' THEN format('amenities %L name NULL', s.amenities)
     WHEN tenfold._hotel_unknown_amenity(s.amenities::text[]) IS NOT NULL
       THEN format('amenity %L is unknown', tenfold._hotel_unknown_amenity(s.amenities::text[]))
   END AS problem
@@ -20,13 +21,12 @@ CREATE OR REPLACE VIEW hotel.staging_check WITH (security_invoker = true) AS
 COMMENT ON VIEW hotel.staging_check IS 'the rows of hotel.staging, each with what is wrong with it (NULL: nothing)';
 
 -- The body is text: pg_dump spells out a comparison of rows in another way each time it goes through.
-CREATE OR REPLACE FUNCTION hotel.load_batch(
-  max_rows int DEFAULT 50000, OUT taken bigint, OUT added bigint, OUT updated bigint, OUT unchanged bigint, OUT rejected bigint)
+CREATE OR REPLACE FUNCTION hotel._load_lines(
+  lines bigint[], OUT taken bigint, OUT added bigint, OUT updated bigint, OUT unchanged bigint, OUT rejected bigint)
 LANGUAGE sql VOLATILE
 AS $$
   WITH batch AS MATERIALIZED (
-    SELECT c.* FROM hotel.staging_check c
-    JOIN (SELECT s.line FROM hotel.staging s ORDER BY s.line LIMIT max_rows FOR UPDATE SKIP LOCKED) AS mine USING (line)
+    SELECT c.* FROM hotel.staging_check c WHERE c.line = ANY (lines)
   ), gone AS (
     DELETE FROM hotel.staging s USING batch b WHERE s.line = b.line
   ), refused AS (
@@ -62,8 +62,52 @@ AS $$
   FROM (SELECT count(*) FROM batch LEFT JOIN touched ON true) AS t(n), (SELECT count(*) FROM refused) AS r(n),
     (SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM written) AS w(added, updated);
 $$;
+COMMENT ON FUNCTION hotel._load_lines IS 'moves these lines of hotel.staging into hotel.hotel, or into hotel.staging_rejected what staging_check finds wrong';
+
+CREATE OR REPLACE FUNCTION hotel._reject_line(wanted bigint, why text) RETURNS void
+LANGUAGE sql VOLATILE
+AS $$
+  WITH gone AS (DELETE FROM hotel.staging s WHERE s.line = wanted RETURNING s.*)
+  INSERT INTO hotel.staging_rejected SELECT g.*, why, clock_timestamp() FROM gone g
+$$;
+COMMENT ON FUNCTION hotel._reject_line IS 'rejects a line for what the table said of it';
+
+-- What staging_check does not foresee (a constraint or trigger of yours, say) is found by halves, the earlier lines first.
+CREATE OR REPLACE FUNCTION hotel._load_isolated(
+  lines bigint[], OUT taken bigint, OUT added bigint, OUT updated bigint, OUT unchanged bigint, OUT rejected bigint)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  half int := cardinality(lines) / 2;
+BEGIN
+  SELECT l.* INTO taken, added, updated, unchanged, rejected FROM hotel._load_lines(lines) l;
+EXCEPTION WHEN OTHERS THEN
+  IF tenfold._is_our_fault(SQLSTATE) THEN
+    RAISE;
+  ELSIF half > 0 THEN
+    SELECT l.* INTO taken, added, updated, unchanged, rejected FROM hotel._load_isolated(lines[:half]) l;
+    SELECT taken + l.taken, added + l.added, updated + l.updated, unchanged + l.unchanged, rejected + l.rejected
+      INTO taken, added, updated, unchanged, rejected FROM hotel._load_isolated(lines[half + 1:]) l;
+  ELSE
+    PERFORM hotel._reject_line(lines[1], format('%s (%s)', SQLERRM, SQLSTATE));
+    SELECT 1, 0, 0, 0, 1 INTO taken, added, updated, unchanged, rejected;
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION hotel._load_isolated IS '_load_lines(), but a line that the table refuses is rejected, and stops no other';
+
+CREATE OR REPLACE FUNCTION hotel.load_batch(
+  max_rows int DEFAULT 50000, OUT taken bigint, OUT added bigint, OUT updated bigint, OUT unchanged bigint, OUT rejected bigint)
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  PERFORM tenfold._in_range('max_rows', max_rows, 1, 1000000);
+  SELECT l.* INTO taken, added, updated, unchanged, rejected FROM hotel._load_isolated(ARRAY(
+    SELECT s.line FROM hotel.staging s ORDER BY s.line LIMIT max_rows FOR UPDATE SKIP LOCKED)) l;
+END
+$$;
 COMMENT ON FUNCTION hotel.load_batch IS
-  'moves the next rows of hotel.staging into hotel.hotel, by owner, reference and country: adds, updates, leaves unchanged, or rejects into hotel.staging_rejected. Several may run at once';
+  'moves the next rows of hotel.staging into hotel.hotel, by owner, reference and country: adds, updates, leaves unchanged, or rejects into hotel.staging_rejected, each with its problem. Several may run at once. Errors: 22023 max_rows';
 
 CREATE OR REPLACE PROCEDURE hotel.load_staging(batch_rows int DEFAULT 200000)
 LANGUAGE plpgsql
@@ -87,9 +131,15 @@ $$;
 COMMENT ON PROCEDURE hotel.load_staging IS 'loads all of hotel.staging, batch by batch with a commit and a progress line after each. A larger batch puts more neighbours on the map side by side in the heap';
 
 CREATE OR REPLACE FUNCTION hotel.purge_rejected(keep interval DEFAULT '30 days') RETURNS bigint
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
-  WITH gone AS (DELETE FROM hotel.staging_rejected r WHERE r.rejected_at < clock_timestamp() - keep RETURNING 1)
-  SELECT count(*) FROM gone;
-END;
-COMMENT ON FUNCTION hotel.purge_rejected IS 'forgets rows that were rejected longer ago than keep; gives their number';
+LANGUAGE plpgsql
+AS $$
+DECLARE
+  oldest timestamptz := clock_timestamp() - tenfold._checked_keep(keep);
+  purged bigint;
+BEGIN
+  DELETE FROM hotel.staging_rejected r WHERE r.rejected_at < oldest;
+  GET DIAGNOSTICS purged = ROW_COUNT;
+  RETURN purged;
+END
+$$;
+COMMENT ON FUNCTION hotel.purge_rejected IS 'forgets rows that were rejected longer ago than keep; gives their number. Errors: 22023 keep';

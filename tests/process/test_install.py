@@ -148,7 +148,7 @@ def test_a_failed_run_shows_in_the_view(db):
         FROM cron.job WHERE jobname = tenfold._cron_name('purge_job_runs')""")
     row = db.execute("SELECT last_status, last_error FROM tenfold.scheduled_job_status WHERE name = 'purge_job_runs'").fetchone()
     assert row == ('failed', 'out of luck')
-    db.execute("SELECT tenfold.purge_job_runs('-1 hour')")
+    db.execute("SELECT tenfold.purge_job_runs('0')")
     assert db.execute("SELECT count(*) FROM cron.job_run_details WHERE runid = 1000000").fetchone() == (0,)
 
 

@@ -4,7 +4,7 @@ CREATE TABLE tenfold.scheduled_job (
   schedule text NOT NULL,
   command text NOT NULL,
   keeps_true text NOT NULL,
-  longest_run interval NOT NULL,
+  longest_run interval NOT NULL CONSTRAINT run_is_time CHECK (longest_run BETWEEN '1 s' AND '1 day'),
   CONSTRAINT schedule_is_cron CHECK (schedule ~ '^(\S+ ){4}\S+$')
 );
 COMMENT ON TABLE tenfold.scheduled_job IS

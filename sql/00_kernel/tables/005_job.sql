@@ -27,12 +27,12 @@ CREATE TABLE tenfold.queue (
   name text NOT NULL UNIQUE CONSTRAINT name_is_word CHECK (name ~ '^[a-z][a-z0-9_.-]{0,62}$'),
   max_attempts int NOT NULL CONSTRAINT some_attempts CHECK (max_attempts BETWEEN 1 AND 1000),
   lease interval NOT NULL CONSTRAINT lease_is_time CHECK (lease BETWEEN '1 second' AND '1 day'),
-  backoff_base interval NOT NULL CONSTRAINT base_is_time CHECK (backoff_base >= '0'),
+  backoff_base interval NOT NULL CONSTRAINT base_is_time CHECK (backoff_base BETWEEN '0' AND '30 days'),
   backoff_cap interval NOT NULL CONSTRAINT cap_is_above_base CHECK (backoff_cap BETWEEN backoff_base AND '30 days'),
-  retention interval NOT NULL CONSTRAINT retention_is_time CHECK (retention >= '0'),
+  retention interval NOT NULL CONSTRAINT retention_is_time CHECK (retention BETWEEN '0' AND '10 years'),
   paused boolean NOT NULL,
   max_payload_bytes int NOT NULL CONSTRAINT some_payload CHECK (max_payload_bytes BETWEEN 2 AND 64 << 20),
-  concurrency int NOT NULL CONSTRAINT some_run CHECK (concurrency >= 1),
+  concurrency int NOT NULL CONSTRAINT some_run CHECK (concurrency BETWEEN 1 AND 1000000),
   aging interval NOT NULL CONSTRAINT aging_is_time CHECK (aging BETWEEN '0' AND '1 day'),
   created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );

@@ -4,12 +4,14 @@
 -- by a dedupe key, never had an entry.
 --
 -- Only ever inserted and deleted, and read as a whole: it has no index, so an enqueue pays little for it, and nothing more
--- under a held snapshot.
+-- under a held snapshot. A publication of all tables tells its rows by all they hold: that costs where they are deleted, and
+-- only with wal_level logical.
 CREATE TABLE tenfold.job_entry (
   job_id bigint NOT NULL,
   queue_id int NOT NULL,
   entered_at timestamptz NOT NULL
 );
+ALTER TABLE tenfold.job_entry REPLICA IDENTITY FULL;
 COMMENT ON TABLE tenfold.job_entry IS
   'the ledger: every job that was enqueued, for as long as anything is known of it. Not of queues with a retention of 0, which leave nothing to compare with';
 

@@ -15,6 +15,8 @@
 --    copied by a dump, this is another database, and events get the next number. Its first tick closes the old
 --    incarnation: by a snapshot that sees everything. No batch crosses that border.
 --
+-- Without a key, which every event would pay for. What copies of a database change goes into a publication by the whole row.
+--
 -- Without autovacuum: there is nothing dead in these tables, and one that is full is read a few times, then emptied. (Against a
 -- wraparound of xids Postgres vacuums them all the same.)
 
@@ -84,7 +86,7 @@ CREATE TABLE tenfold.consumer (
   topic_ids int[],
   max_attempts int NOT NULL CONSTRAINT some_attempts CHECK (max_attempts BETWEEN 1 AND 1000),
   on_dead text NOT NULL CONSTRAINT on_dead_is_known CHECK (on_dead IN ('skip', 'park')),
-  backoff_base interval NOT NULL CONSTRAINT base_is_time CHECK (backoff_base >= '0'),
+  backoff_base interval NOT NULL CONSTRAINT base_is_time CHECK (backoff_base BETWEEN '0' AND '30 days'),
   backoff_cap interval NOT NULL CONSTRAINT cap_is_above_base CHECK (backoff_cap BETWEEN backoff_base AND '30 days'),
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   epoch bigint NOT NULL DEFAULT 0,
@@ -146,6 +148,7 @@ BEGIN
   FOR ring IN SELECT parent, slot FROM (VALUES ('event', 12), ('tick', 12), ('consumer_position', 3)) AS r(parent, slots), generate_series(0, slots - 1) AS slot LOOP
     EXECUTE format('CREATE TABLE tenfold.%1$I PARTITION OF tenfold.%2$I FOR VALUES IN (%3$s) WITH (autovacuum_enabled = off)',
       ring.parent || '_' || ring.slot, ring.parent, ring.slot);
+    EXECUTE format('ALTER TABLE tenfold.%I REPLICA IDENTITY FULL', ring.parent || '_' || ring.slot);
   END LOOP;
 END
 $$;

@@ -22,5 +22,6 @@ CREATE TABLE hotel.staging_rejected (
   problem text NOT NULL,
   rejected_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+ALTER TABLE hotel.staging_rejected REPLICA IDENTITY FULL;  -- a line may come twice, once the counter of staging begins anew
 COMMENT ON TABLE hotel.staging_rejected IS 'rows of hotel.staging that were refused, and why. Mend them and copy them back';
 CREATE INDEX staging_rejected_at ON hotel.staging_rejected (rejected_at);

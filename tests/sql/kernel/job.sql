@@ -160,6 +160,14 @@ SELECT tenfold.check_jobs();
 SELECT is(pg_temp.claim('q'), ARRAY[:lost]::bigint[], '… until the check');
 SELECT pg_temp.complete(ARRAY[:lost]);
 
+-- A dump brings marks with transaction ids that this cluster has not reached: it sets a limit of its own, and believes no time of theirs.
+INSERT INTO tenfold.job_mark (queue_id, priority, mark, safe_at, limit_at, limit_xid)
+  SELECT queue_id, 0, '2001-01-01', '2001-01-01', clock_timestamp(), '9000000000000' FROM tenfold.queue WHERE name = 'q';
+SELECT tenfold._move_mark(queue_id, 0) FROM tenfold.queue WHERE name = 'q';
+SELECT ok((m).limit_xid = pg_current_xact_id() AND (m).safe_at = '2001-01-01', 'a foreign mark moves again')
+  FROM tenfold.queue q CROSS JOIN LATERAL tenfold._mark(q.queue_id, 0) m WHERE q.name = 'q';
+DELETE FROM tenfold.job_mark;
+
 -- Retention.
 SELECT tenfold.create_queue('q', retention => '1 hour');
 UPDATE tenfold.job_done SET finished_at = finished_at - interval '2 hours' WHERE queue_id = (SELECT queue_id FROM tenfold.queue WHERE name = 'q');

@@ -163,7 +163,7 @@ INSERT INTO relation VALUES
   ('tenfold.job_running', 'operator', 'owner'), ('tenfold.job_done', 'operator', 'owner'), ('tenfold.job_dead', 'operator', 'owner'),
   ('tenfold.job_key', 'operator', 'owner'), ('tenfold.job_mark', 'operator', 'owner'),
   ('tenfold.recurring_job', 'operator', 'owner'), ('tenfold.recurring_run', 'operator', 'owner'),
-  ('tenfold.job_entry', 'operator', 'owner'), ('tenfold.audit_result', 'operator', 'owner'), ('tenfold.declared_metric', 'operator', 'owner'), ('tenfold.metric', 'operator', NULL),
+  ('tenfold.job_entry', 'operator', 'owner'), ('tenfold.audit_result', 'operator', 'owner'), ('tenfold.bad_row', 'operator', 'owner'), ('tenfold.declared_metric', 'operator', 'owner'), ('tenfold.metric', 'operator', NULL),
   ('tenfold.queue_stats', 'jobs', NULL), ('tenfold.job_status', 'jobs', NULL),
   ('tenfold.provider', 'operator', 'operator'), ('tenfold.breaker_event', 'operator', 'owner'), ('tenfold.quota_day', 'operator', 'owner'),
   ('tenfold.breaker_status', 'operator', NULL), ('tenfold.quota_status', 'operator', NULL),
