@@ -1,7 +1,7 @@
 -- The installer and what it says of itself. What needs clusters of its own is in tests/process.
 BEGIN;
 SET search_path = public, pg_temp;
-SELECT plan(23);
+SELECT plan(25);
 
 SELECT is(tenfold.install('hotel'), '{kernel,geo,hotel}', 'a module and what it needs');
 SELECT is(tenfold.install('geo'), '{kernel,geo}', 'no more than that');
