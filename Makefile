@@ -4,7 +4,7 @@ PG_CONFIG ?= $(shell dev/cluster bindir)/pg_config
 with_kafka = $(filter 1,$(KAFKA))
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build daemon install demo demo-stop check check-unit check-http check-kafka check-trixie fuzz faults lint clean
+.PHONY: help deps build daemon install demo demo-stop check check-unit check-http check-kafka check-trixie sanitize-server fuzz faults lint clean
 
 help: ## says what each target does
 	@sed -n 's/^\([a-z%-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -51,6 +51,10 @@ check-kafka: ## of these, relay and sink against a real broker, also while it is
 
 check-trixie: ## every test on Debian 13 with Postgres 17, in a chroot (root)
 	@dev/trixie run -- make check
+
+sanitize-server: ## pgTAP on a Postgres with assertions that it builds first, the extension under the address sanitizer
+	@dev/deps unit build test
+	@tests/run sanitize_server
 
 bench-%: ## measures one thing against its rivals: make bench-nearby
 	@dev/deps build bench kafka

@@ -15,10 +15,13 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION hotel.amenity_codes IS 'the amenities of a mask, in the order of their bits';
 
--- Types and CHECKs would refuse these as well, but without naming the value.
+-- Types and CHECKs would refuse these as well, but without naming the value. A numeric may be too large or too small for a double,
+-- which is an error that quotes all of its digits: so first to the grid's, and not further out than anyone needs to read.
 CREATE OR REPLACE FUNCTION hotel._checked_lat(lat numeric, lng numeric) RETURNS numeric
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN CASE WHEN tenfold._geo_place_key(lat::double precision, lng::double precision) IS NOT NULL THEN lat END;
+RETURN CASE WHEN tenfold._geo_place_key(
+    (CASE WHEN abs(lat) > 1000 THEN sign(lat) * 1000 ELSE round(lat, 7) END)::double precision,
+    (CASE WHEN abs(lng) > 1000 THEN sign(lng) * 1000 ELSE round(lng, 7) END)::double precision) IS NOT NULL THEN lat END;
 COMMENT ON FUNCTION hotel._checked_lat IS 'the latitude, once both are known to be in range: TFG01 otherwise';
 
 CREATE OR REPLACE FUNCTION hotel._touch(VARIADIC countries text[]) RETURNS void

@@ -1,7 +1,7 @@
 -- Hotels written one by one: hotel.add_hotel and its sisters.
 BEGIN;
 SET search_path = public, pg_temp;
-SELECT plan(32);
+SELECT plan(36);
 
 CREATE TEMP TABLE added AS SELECT hotel.add_hotel('Taj', 'IN', 'Mumbai', 18.92170001, 72.8332, 5, '{wifi,pool}', 45000, 'USD', reference => 'taj') AS id;
 
@@ -30,6 +30,8 @@ SELECT throws_ok($$SELECT hotel.update_hotel(NULL, '{}')$$, 'TFH04', NULL, 'no h
 SELECT throws_ok(format('SELECT hotel.update_hotel(%s, %L)', id, changes), state, NULL, changes) FROM added, (VALUES
   ('{"hotel_id": 1}', '22023'), ('[]', '22023'), ('{"amenities": "wifi"}', '22023'), ('{"amenities": ["moat"]}', 'TFH02'),
   ('{"lat": 91}', 'TFG01')) AS bad(changes, state);
+SELECT throws_ok(format($$SELECT hotel.add_hotel('x', 'FR', 'y', %L, 2)$$, lat), 'TFG01', NULL, 'a latitude of ' || lat) FROM (VALUES ('1e131071'), ('-1e131071'), ('NaN')) AS bad(lat);
+SELECT lives_ok($$SELECT hotel.add_hotel('x', 'FR', 'y', 1e-16383, 2, reference => 'tiny')$$, 'one that no double can hold');
 SELECT lives_ok(format('SELECT hotel.remove_hotel(%s)', id)) FROM added;
 SELECT throws_ok(format('SELECT hotel.remove_hotel(%s)', id), 'TFH04', NULL, 'a removed hotel does not exist') FROM added;
 SELECT is((SELECT count(*) FROM hotel.details WHERE hotel_id = (SELECT id FROM added)), 0::bigint, 'nor is it shown');
