@@ -199,6 +199,7 @@ Task<void> Daemon::reload() {
   for (const auto& running : running_) {
     try {
       co_await running->worker->load();
+      for (const auto& server : running->servers) server->reload();
       log_.info("reloaded", {{"worker", running->name}});
     } catch (const std::exception& failure) {
       log_.error("cannot reload; going on as before", {{"worker", running->name}, {"error", failure.what()}});

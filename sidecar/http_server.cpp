@@ -5,6 +5,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <charconv>
 #include <stdexcept>
 
 #include "sidecar/http_session.hpp"
@@ -24,10 +25,12 @@ tcp::endpoint parse_address(const std::string& text) {
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
   boost::system::error_code failure;
   const auto address = asio::ip::make_address(host, failure);
-  const int port = std::atoi(text.c_str() + colon + 1);
-  if (failure || port < 0 || port > 65535)
+  const char* const end = text.data() + text.size();
+  uint16_t port = 0;
+  const auto [parsed, wrong] = std::from_chars(text.data() + colon + 1, end, port);
+  if (failure || wrong != std::errc{} || parsed != end)
     throw std::runtime_error("\"" + text + "\" is no address; write 127.0.0.1:8080 or [::1]:8080");
-  return {address, static_cast<uint16_t>(port)};
+  return {address, port};
 }
 
 std::string text_of(const tcp::endpoint& endpoint) {
@@ -47,6 +50,8 @@ tcp::acceptor bind_to(Loop& loop, const std::string& address) {
 }
 
 std::optional<asio::ssl::context> load_tls(const HttpServerOptions& options) {
+  if (options.tls_certificate.empty() != options.tls_key.empty())
+    throw std::runtime_error("TLS needs both a certificate and its key; without both: plain HTTP");
   if (options.tls_certificate.empty()) return std::nullopt;
   asio::ssl::context context(asio::ssl::context::tls_server);
   SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
@@ -55,6 +60,9 @@ std::optional<asio::ssl::context> load_tls(const HttpServerOptions& options) {
     throw std::runtime_error("no certificate in " + options.tls_certificate + ": " + failure.message());
   if (context.use_private_key_file(options.tls_key, asio::ssl::context::pem, failure); failure)
     throw std::runtime_error("no private key in " + options.tls_key + ": " + failure.message());
+  if (SSL_CTX_check_private_key(context.native_handle()) != 1)
+    throw std::runtime_error("the private key in " + options.tls_key + " is not that of the certificate in " +
+                             options.tls_certificate);
   return context;
 }
 
@@ -70,6 +78,12 @@ HttpServer::HttpServer(Loop& loop, const Log& log, HttpServerOptions options, Ht
 
 void HttpServer::start() {
   loop_.spawn("accept on " + options_.listen, accept());
+}
+
+// Connections that are open hold what they began with.
+void HttpServer::reload() {
+  auto fresh = load_tls(options_);
+  tls_ = std::move(fresh);
 }
 
 void HttpServer::drain() {

@@ -24,12 +24,15 @@ using HttpHandler = std::function<Task<HttpAnswer>(const HttpRequest&)>;
 struct HttpLimits {
   size_t connections = 10'000;
   uint32_t header_bytes = 16 * 1024;
+  size_t headers = 100;  // lines of them
   uint64_t body_bytes = 1024 * 1024;
   std::chrono::milliseconds idle{75'000};  // between two requests
   std::chrono::milliseconds receive{
       10'000};                             // for a whole request, from its first byte: a trickle wins nothing
   std::chrono::milliseconds send{30'000};  // for a whole answer
   size_t gzip_least = 1400;                // smaller answers fit one packet anyway
+  size_t answer_bytes = 64 * 1024 * 1024;  // of one body; more is 500
+  size_t unsent_bytes = 256 * 1024 * 1024;  // of all bodies that wait for their readers; more is 503
 };
 
 struct HttpServerOptions {
@@ -44,6 +47,9 @@ class HttpServer {
   HttpServer(Loop& loop, const Log& log, HttpServerOptions options, HttpHandler handler);
 
   void start();
+  // Reads the certificate and its key again, for new connections. Throws as the constructor does; those
+  // before stay in use then.
+  void reload();
   // Accepts no more, and closes each connection with its next answer. Idle ones stay: they end with the
   // process.
   void drain();
@@ -68,6 +74,7 @@ class HttpServer {
   asio::ip::tcp::acceptor acceptor_;
   size_t connections_ = 0;
   size_t active_ = 0;
+  size_t unsent_ = 0;  // bytes of bodies
   bool draining_ = false;
   std::string date_;
   std::time_t date_of_ = 0;

@@ -7,6 +7,7 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <deque>
 #include <optional>
 #include <string>
 
@@ -21,7 +22,10 @@ template <class Stream>
 class HttpSession {
  public:
   HttpSession(HttpServer& server, Stream stream)
-      : server_(server), stream_(std::move(stream)), deadline_(stream_.get_executor()) {
+      : server_(server),
+        stream_(std::move(stream)),
+        deadline_(stream_.get_executor()),
+        buffer_(server.options_.limits.header_bytes + largest_piece) {
     beast::error_code ignored;
     peer_ = beast::get_lowest_layer(stream_).socket().remote_endpoint(ignored).address().to_string();
   }
@@ -31,15 +35,21 @@ class HttpSession {
 
  private:
   using Parser = beast::http::request_parser<beast::http::string_body>;
+  // What is read at once of a body. Chunk extensions and trailers count to no limit but the buffer's.
+  static constexpr size_t largest_piece = 64 * 1024;
 
   Task<bool> wait_for_request();
   Task<bool> serve_request();
-  Task<beast::error_code> read_request(Parser& parser);
-  Task<beast::error_code> read_in_time(Parser& parser);
-  Task<bool> answer_request(const Parser::value_type& message);
+  Task<beast::error_code> read_request(Parser& parser, HttpRequest& request);
+  Task<beast::error_code> read_in_time(Parser& parser, HttpRequest& request);
+  void watch_deadline(std::weak_ptr<bool> is_late);
+  Task<bool> answer_request(const HttpRequest& request, bool keep_alive);
+  Task<HttpAnswer> ask_handler(const HttpRequest& request);
   Task<void> refuse(beast::error_code failure);
+  Task<void> drop_the_rest();
   Task<bool> write(const HttpAnswer& answer, const WireFrame& frame);
   HttpRequest view_of(const Parser::value_type& message);
+  void add_header(HttpRequest& request, std::string_view name, std::string_view value);
   void expire_after(std::chrono::milliseconds duration) {
     beast::get_lowest_layer(stream_).expires_after(duration);
   }
@@ -49,7 +59,8 @@ class HttpSession {
   asio::steady_timer deadline_;  // of a request's arrival
   beast::flat_buffer buffer_;
   std::string peer_;
-  std::string names_;  // header names in lower case, seen by the request
+  std::string names_;               // header names in lower case, seen by the request
+  std::deque<std::string> joined_;  // values of several lines, likewise
   std::string request_id_;
 };
 

@@ -3,6 +3,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "sidecar/json_text.hpp"
 
@@ -19,6 +20,21 @@ void append_header(std::string& out, std::string_view name, std::string_view val
   for (const char c : value)
     if (c != '\r' && c != '\n' && c != '\0') out += c;
   out += "\r\n";
+}
+
+// RFC 9110 §5.6.2.
+bool is_token(std::string_view text) {
+  constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
+  return !text.empty() && std::ranges::all_of(text, [&](unsigned char c) {
+    return (c < 0x80 && std::isalnum(c) != 0) || marks.find(static_cast<char>(c)) != std::string_view::npos;
+  });
+}
+
+// What says where this answer ends, and what becomes of the connection: not for a handler to say.
+bool is_framing(std::string_view name) {
+  constexpr std::string_view names[] = {"Connection", "Content-Length", "Date",    "Keep-Alive",
+                                        "TE",         "Trailer",        "Upgrade", "Transfer-Encoding"};
+  return std::ranges::any_of(names, [&](std::string_view one) { return equal_ignoring_case(one, name); });
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -57,12 +73,22 @@ std::string wire_head(const HttpAnswer& answer, const WireFrame& frame) {
   out += reason_of(answer.status);
   out += "\r\n";
   append_header(out, "Date", frame.date);
-  for (const auto& [name, value] : answer.headers) append_header(out, name, value);
+  for (const auto& [name, value] : answer.headers)
+    if (is_token(name) && !is_framing(name)) append_header(out, name, value);
   if (!frame.request_id.empty()) append_header(out, "X-Request-Id", frame.request_id);
   if (!is_bodiless(answer.status)) append_header(out, "Content-Length", std::to_string(answer.body.size()));
   if (!frame.keep_alive) append_header(out, "Connection", "close");
   out += "\r\n";
   return out;
+}
+
+std::string_view origin_form(std::string_view target) {
+  const size_t colon = target.find("://");
+  if (colon == std::string_view::npos) return target;
+  const std::string_view scheme = target.substr(0, colon);
+  if (!equal_ignoring_case(scheme, "http") && !equal_ignoring_case(scheme, "https")) return target;
+  const size_t end = target.find_first_of("/?", colon + 3);
+  return end == std::string_view::npos ? "/" : target.substr(end);
 }
 
 HttpAnswer refusal(int status, std::string_view message) {
@@ -118,6 +144,9 @@ void compress_answer(HttpAnswer& answer, std::string_view accept_encoding, size_
   if (!compressed) return;
   answer.body = std::move(*compressed);
   answer.set_header("Content-Encoding", "gzip");
+  // Other bytes may not have the same strong tag (RFC 9110 §8.8.3).
+  const std::string* etag = answer.header("ETag");
+  if (etag != nullptr && etag->starts_with('"')) answer.set_header("ETag", "W/" + *etag);
 }
 
 bool is_request_id(std::string_view text) {

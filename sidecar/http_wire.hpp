@@ -19,9 +19,13 @@ struct WireFrame {
   bool is_head = false;  // Content-Length says what a GET would have got
 };
 
-// The status line and the headers, up to the empty line. Values lose what could end a header (CR, LF, NUL).
-// 1xx, 204 and 304 get no Content-Length.
+// The status line and the headers, up to the empty line. Values lose what could end a header (CR, LF, NUL);
+// names that are no token, and those that belong to the connection (Content-Length, Transfer-Encoding …), are
+// left out. 1xx, 204 and 304 get no Content-Length.
 std::string wire_head(const HttpAnswer& answer, const WireFrame& frame);
+
+// The path and query of a target, which a proxy's client may send with scheme and host before them.
+std::string_view origin_form(std::string_view target);
 
 // The answer to what is refused before a handler sees it, in the form of all errors; the connection closes.
 HttpAnswer refusal(int status, std::string_view message);

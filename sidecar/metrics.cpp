@@ -22,7 +22,8 @@ void Metrics::gauge(const std::string& name, const std::string& meaning, std::fu
 }
 
 std::string Metrics::text() {
-  for (const auto& [gauge, read] : gauges_) gauge->Set(read());
+  for (const auto& [gauge, read] : gauges_) gauge->Set(0);
+  for (const auto& [gauge, read] : gauges_) gauge->Increment(read());
   return prometheus::TextSerializer().Serialize(registry_.Collect());
 }
 

@@ -24,7 +24,7 @@ class Metrics {
   // Of seconds, from half a millisecond to ten seconds.
   prometheus::Histogram& histogram(const std::string& name, const std::string& meaning,
                                    const Labels& labels = {});
-  // Read whenever somebody asks.
+  // Read whenever somebody asks. Several of one name are added up.
   void gauge(const std::string& name, const std::string& meaning, std::function<double()> read);
 
   std::string text();

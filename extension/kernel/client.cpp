@@ -40,6 +40,19 @@ std::string without_escapes(std::string_view text) {
   return query;
 }
 
+// Within < and > of a Link there is a URI reference: what no URI may hold is percent-encoded (RFC 3986 §2).
+void append_uri(std::string& link, std::string_view text) {
+  constexpr char digits[] = "0123456789ABCDEF";
+  constexpr std::string_view never = "\"<>\\^`{|}";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte > ' ' && byte < 0x7f && never.find(c) == std::string_view::npos)
+      link += c;
+    else
+      link.append({'%', digits[byte >> 4], digits[byte & 15]});
+  }
+}
+
 }  // namespace
 
 std::string_view edge_header(std::string_view headers, std::string_view name) {
@@ -53,7 +66,9 @@ std::string next_link(std::string_view headers, std::string_view cursor) {
   for (std::string_view rest = query; !rest.empty();) {
     const std::string_view one = rest.substr(0, rest.find('&'));
     rest.remove_prefix(std::min(rest.size(), one.size() + 1));
-    if (!one.empty() && !one.starts_with("cursor=")) link.append(one).append("&");
+    if (one.empty() || one.starts_with("cursor=")) continue;
+    append_uri(link, one);
+    link += '&';
   }
   return link.append("cursor=").append(cursor).append(">; rel=\"next\"");
 }

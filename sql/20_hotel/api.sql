@@ -137,20 +137,23 @@ INSERT INTO tenfold.route (module, method, path, shape, function, parameters, re
   ('hotel', 'GET', '/hotels/:id/details', 'F', 'tenfold_api.hotel_details(bigint)', '[{"name": "id", "in": "path", "pattern": "[0-9]{1,18}"}]',
    '{"$ref": "#/components/schemas/Hotel"}', '{404}', 'search', '{"path": {"id": 1}}');
 
--- RFC 9110 §13.1.1: * is any version; a list or a weak tag cannot name one of ours.
-CREATE OR REPLACE FUNCTION hotel._expected_version() RETURNS int
+-- RFC 9110 §13.1.1: * is any version, a list names several; a weak tag, or one that is not ours, is none of them.
+DROP FUNCTION IF EXISTS hotel._expected_version();
+CREATE OR REPLACE FUNCTION hotel._expected_version(wanted bigint) RETURNS int
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-  tag text := nullif(trim(tenfold.request_header('if-match')), '*');
+  tags text := nullif(trim(tenfold.request_header('if-match')), '*');
+  versions int[] := ARRAY(SELECT m[1]::int FROM regexp_matches(tags, '(?:^|,)\s*"([0-9]{1,9})"\s*(?=,|$)', 'g') m);
 BEGIN
-  IF tag !~ '^"[0-9]{1,9}"$' THEN
-    PERFORM tenfold.raise_http('TFH05', format('If-Match %s names no version of a hotel', tag), hint => 'Send the ETag of the hotel as it was read, with its quotes.');
+  IF tags IS NOT NULL AND versions = '{}' THEN
+    PERFORM tenfold.raise_http('TFH05', format('If-Match %s names no version of a hotel', tags), hint => 'Send the ETag of the hotel as it was read, with its quotes.');
   END IF;
-  RETURN trim(tag, '"')::int;
+  RETURN coalesce((SELECT h.version FROM hotel.hotel h WHERE h.hotel_id = wanted AND h.removed_at IS NULL AND h.version = ANY (versions)), versions[1]);
 END
 $$;
-COMMENT ON FUNCTION hotel._expected_version IS 'the version that If-Match names; NULL without it. Errors: TFH05 (412) it names no single version';
+COMMENT ON FUNCTION hotel._expected_version IS
+  'the version that If-Match names: of several the hotel''s own, if it is there; NULL without it. Errors: TFH05 (412) it names none';
 
 -- On the locked row: one that was read before may get another owner, or be added again by one, before it is changed.
 CREATE OR REPLACE FUNCTION hotel._lock_own_hotel(wanted bigint) RETURNS void
@@ -213,7 +216,7 @@ DECLARE
 BEGIN
   PERFORM tenfold.check_body($1, 'PUT', '/hotels/:id');
   PERFORM hotel._lock_own_hotel(wanted);
-  PERFORM hotel.update_hotel(wanted, $1, hotel._expected_version());
+  PERFORM hotel.update_hotel(wanted, $1, hotel._expected_version(wanted));
   RETURN hotel._answer_hotel(wanted, 200);
 EXCEPTION WHEN query_canceled OR OTHERS THEN
   GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
@@ -241,7 +244,7 @@ DECLARE
   hint text;
 BEGIN
   PERFORM hotel._lock_own_hotel(id);
-  PERFORM hotel.remove_hotel(id, hotel._expected_version());
+  PERFORM hotel.remove_hotel(id, hotel._expected_version(id));
   PERFORM tenfold.respond(204);
 EXCEPTION WHEN query_canceled OR OTHERS THEN
   GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;

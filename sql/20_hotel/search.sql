@@ -55,11 +55,11 @@ BEGIN
     ORDER BY r.rank, r.hotel_id LIMIT row_limit
   )
   SELECT coalesce(json_agg(d ORDER BY p.rank, p.hotel_id), '[]'),
-    CASE WHEN count(*) = row_limit THEN (array_agg(p.rank || '_' || p.hotel_id ORDER BY p.rank DESC, p.hotel_id DESC))[1] END
+    CASE WHEN count(*) = row_limit THEN (array_agg(replace(p.rank::text, '+', '') || '_' || p.hotel_id ORDER BY p.rank DESC, p.hotel_id DESC))[1] END
     INTO hotels, next FROM page p JOIN hotel.details d USING (hotel_id);
 END
 $$;
-COMMENT ON FUNCTION hotel._search_page IS 'a page of what was found, and the cursor of the next';
+COMMENT ON FUNCTION hotel._search_page IS 'a page of what was found, and the cursor of the next: without the + of 1e+15, which is a blank in a query';
 
 -- What the route's patterns say: behind PostgREST nobody else looks at them.
 CREATE OR REPLACE FUNCTION hotel._check_search(query jsonb) RETURNS void

@@ -86,8 +86,12 @@ def db(product):
 def certificate(tmp_path):
     """Paths of a self-signed certificate and its key."""
     paths = tmp_path / 'certificate.pem', tmp_path / 'key.pem'
-    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2',
-                    '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1', '-out', paths[0],
-                    '-keyout', paths[1]],
-                   check=True, capture_output=True)
+    make_certificate(*paths)
     return paths
+
+
+def make_certificate(certificate, key):
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2',
+                    '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1', '-out', certificate,
+                    '-keyout', key],
+                   check=True, capture_output=True)

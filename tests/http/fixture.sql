@@ -130,6 +130,24 @@ BEGIN
 END
 $$;
 
+-- For its session, where it should be for its transaction.
+CREATE FUNCTION tenfold_api.leak() RETURNS jsonb LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+  PERFORM set_config('response.headers', '[{"X-Leak": "1"}, {"Content-Length": "1"}, {"Bad Name": "1"}]', false);
+  PERFORM set_config('response.status', '202', false);
+  RETURN '{}';
+END
+$$;
+
+CREATE FUNCTION tenfold_api.impatient() RETURNS jsonb LANGUAGE plpgsql VOLATILE
+SET statement_timeout = '100ms'
+AS $$
+BEGIN
+  PERFORM pg_sleep(5);
+  RETURN '{}';
+END
+$$;
+
 CREATE FUNCTION tenfold_api.for_users() RETURNS jsonb LANGUAGE sql STABLE RETURN '{"secret": 1}'::jsonb;
 REVOKE EXECUTE ON FUNCTION tenfold_api.for_users() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tenfold_api.for_users() TO tenfold_user;
@@ -160,5 +178,7 @@ INSERT INTO tenfold.route (method, path, shape, function, parameters, success_st
     '[{"name": "size", "in": "query", "required": true, "pattern": "[0-9]{1,7}"}]', 200),
   ('GET', '/slow', 'F', 'tenfold_api.slow(double precision)',
     '[{"name": "seconds", "in": "query", "required": true, "pattern": "[0-9.]{1,5}"}]', 200),
+  ('GET', '/leak', 'F', 'tenfold_api.leak()', '[]', 200),
+  ('GET', '/impatient', 'F', 'tenfold_api.impatient()', '[]', 200),
   ('GET', '/for-users', 'F', 'tenfold_api.for_users()', '[]', 200),
   ('GET', '/broken', 'F', 'tenfold_api.absent()', '[]', 200);

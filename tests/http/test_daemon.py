@@ -312,7 +312,8 @@ def test_statement_timeout(dsn):
 
 
 def test_a_full_queue_says_so(dsn):
-    with Gateway(dsn, **{'database.connections': 1, 'database.depth': 1, 'database.queue': 1}) as running:
+    with Gateway(dsn, **{'database.connections': 1, 'database.depth': 1, 'database.queue': 1,
+                         'gateway.slow_connections': 1}) as running:
         first, second = running.connect(), running.connect()
         first.request('GET', '/api/v1/slow?seconds=1')
         running.wait_for_metric('tenfold_database_in_flight', 1)

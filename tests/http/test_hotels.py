@@ -1,9 +1,12 @@
 """Hotels over HTTP: found by anybody, written by their merchants."""
 import json
+import re
+import socket
 import uuid
 
 import pytest
 from account import new_account
+from gateway import read_to_end
 
 HERE = {'lat': 18.9217, 'lng': 72.8332}
 TAJ = {'name': 'Taj Mahal Palace', 'country': 'IN', 'city': 'Mumbai', 'stars': 5, 'amenities': ['wifi', 'pool'],
@@ -60,7 +63,8 @@ def test_what_one_has_is_not_sent_again(door, hotel):
     assert door.request('HEAD', here).headers['ETag'] == etag
 
 
-@pytest.mark.parametrize('tag, status', [('*', 200), ('"1"', 200), ('"2"', 412), ('W/"1"', 412), ('"1", "2"', 412), ('1', 412), ('"99999999999"', 412)])
+@pytest.mark.parametrize('tag, status', [('*', 200), ('"1"', 200), ('"2"', 412), ('W/"1"', 412), ('"1", "2"', 200), ('"99", "1"', 200),
+    ('W/"1", "1"', 200), ('"2", "3"', 412), ('1', 412), ('"99999999999"', 412)])
 def test_if_match(door, hotel, merchant, tag, status):
     assert put(door, hotel['hotel_id'], {'city': 'Bombay'}, merchant.headers() | {'If-Match': tag}).status == status
 
@@ -133,6 +137,34 @@ def test_search_with_facets_and_pages(door, db):
     assert seen == sorted(seen) and len(set(seen)) == 30
     assert door.get('/hotels/search?country=FR&q=hotel+7').json()['total'] == 1
     assert door.get('/hotels/search?country=FR&min_price=5000&max_price=6000&currency=EUR').json()['total'] == 2
+
+
+def test_a_cursor_of_a_large_price_is_taken(door, db):
+    """Postgres writes 1e+15, whose + is a blank in a query."""
+    db.execute("SELECT hotel.add_hotel('Dear ' || i, 'MC', 'Monaco', 43.7, 7.4, average_price_minor => 2000000000000000 + i, currency => 'EUR') FROM generate_series(1, 3) i")
+    path, seen = '/hotels/search?country=MC&sort=price&limit=1', []
+    while path:
+        page = door.get(path)
+        assert page.status == 200, page.json()
+        seen += [hotel['name'] for hotel in page.json()['hotels']]
+        path = page.json()['next'] and f"/hotels/search?country=MC&sort=price&limit=1&cursor={page.json()['next']}"
+    assert seen == ['Dear 1', 'Dear 2', 'Dear 3']
+
+
+def test_a_link_holds_a_uri(door, db):
+    db.execute("SELECT hotel.add_hotel('a<b ' || i, 'SM', 'San Marino', 43.9, 12.4) FROM generate_series(1, 2) i")
+    with socket.create_connection(('127.0.0.1', door.port), timeout=60) as connection:
+        connection.sendall(b'GET /api/v1/hotels/search?country=SM&limit=1&city=San+Marino&x="<> HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+        head = read_to_end(connection).partition(b'\r\n\r\n')[0].decode()
+    link = next(line for line in head.split('\r\n') if line.startswith('Link: '))
+    assert re.fullmatch(r'Link: <[^<>" ]*>; rel="next"', link), link
+
+
+@pytest.mark.parametrize('content_type', ['Application/JSON', 'application/json;charset=UTF-8', None])
+def test_json_by_whatever_name(door, merchant, content_type):
+    body = json.dumps(TAJ | {'reference': f'by {content_type}'})
+    headers = merchant.headers() | ({'Content-Type': content_type} if content_type else {})
+    assert door.request('POST', '/hotels', body, headers).status == 201
 
 
 def test_a_search_is_cached_until_a_hotel_of_its_country_changes(door, db, merchant, hotel):

@@ -2,12 +2,16 @@
 import gzip
 import http.client
 import json
+import re
 import select
+import signal
 import socket
 import ssl
 import time
+from pathlib import Path
 
 import pytest
+from conftest import make_certificate
 from gateway import DEADLINE, PREFIX, Gateway, exchange, read_to_end, wait_until
 
 
@@ -61,7 +65,7 @@ def test_chunks(gateway):
 def test_continue(gateway):
     with socket.create_connection(('127.0.0.1', gateway.port), timeout=DEADLINE) as connection:
         connection.sendall(request_text('/settings/1', 'Content-Type: application/json', 'Content-Length: 7',
-                                        'Expect: 100-continue', 'Connection: close', method='POST'))
+                                        'Expect: 100-Continue', 'Connection: close', method='POST'))
         assert connection.recv(100).startswith(b'HTTP/1.1 100 ')
         connection.sendall(b'{"a":1}')
         assert status_of(read_to_end(connection)) == 200
@@ -84,6 +88,12 @@ def test_continue(gateway):
     request_text('/ping', 'A: b\x00c'),
     request_text('/ping', 'A : b'),
     request_text('/ping').replace(b'HTTP/1.1', b'HTTP/3.7'),
+    request_text('/bytes/sum', 'Transfer-Encoding: xchunked', 'Content-Length: 3', method='POST', body=b'abc'),
+    request_text('/bytes/sum', 'Transfer-Encoding: chunked, identity', method='POST', body=b'0\r\n\r\n'),
+    request_text('/bytes/sum', 'Transfer-Encoding: chunked', 'Transfer-Encoding: gzip', method='POST', body=b'0\r\n\r\n'),
+    request_text('/bytes/sum', 'Transfer-Encoding: chunked', method='POST', body=b'0\r\n\r\n').replace(b'HTTP/1.1', b'HTTP/1.0'),
+    b'GET /api/v1/ping HTTP/1.1\r\n\r\n',
+    request_text('/ping', 'Host: elsewhere'),
 ])
 def test_what_is_no_http(strict, text):
     received = strict.raw(text)
@@ -93,6 +103,97 @@ def test_what_is_no_http(strict, text):
 
 def test_large_headers(strict):
     assert status_of(strict.raw(request_text('/ping', 'A: ' + 'x' * 3000))) == 431
+
+
+def test_many_headers(gateway):
+    """Each of them costs more the more there are."""
+    few = [f'A{number}: 1' for number in range(98)]
+    assert status_of(gateway.raw(request_text('/ping', *few, 'Connection: close'))) == 200
+    assert status_of(gateway.raw(request_text('/ping', *few, 'B: 1', 'Connection: close'))) == 431
+
+
+@pytest.mark.parametrize('start', [b'0\r\nX: ', b'1;', b'0\r\nA: 1\r\n' * 2])
+def test_what_surrounds_chunks_is_bounded(gateway, start):
+    """Extensions and trailers: no limit of header or body counts them."""
+    before = resident_kilobytes(gateway.process.pid)
+    sent = 0
+    with socket.create_connection(('127.0.0.1', gateway.port), timeout=DEADLINE) as connection:
+        connection.sendall(request_text('/bytes/sum', 'Transfer-Encoding: chunked', method='POST', body=start))
+        try:
+            while not select.select([connection], [], [], 0)[0] and sent < 100_000_000:
+                sent += connection.send(b'a' * 10_000)
+        except ConnectionError:
+            pass  # it was closed meanwhile; the answer came before that
+        received = read_to_end(connection)
+    assert status_of(received) in (400, 431) and b'Connection: close' in received
+    assert sent < 10_000_000  # most of it in the kernel's buffers
+    assert resident_kilobytes(gateway.process.pid) < before + 10_000
+
+
+def test_trailers_are_no_headers(gateway):
+    """A proxy that takes X-Path-… away from the head may let it pass here."""
+    body = b'2\r\n{}\r\n0\r\nX-Late: 1\r\nAuthorization: Bearer x\r\n\r\n'
+    headers = 'Content-Type: application/json', 'Transfer-Encoding: chunked', 'Connection: close', 'X-Early: 1'
+    received = gateway.raw(request_text('/settings/1', *headers, method='POST', body=body))
+    assert status_of(received) == 200 and b'x-early' in received and b'x-late' not in received
+
+
+def test_who_is_refused_is_told_though_more_was_sent(gateway):
+    head = request_text('/things', 'Content-Length: 10000000', method='POST')
+    for _ in range(20):
+        assert status_of(gateway.raw(head, b'x' * 200_000)) == 413
+
+
+def test_lines_of_one_name_are_one_list(gateway):
+    lines = 'A: 1', 'a: 2', 'A: 3', 'Cookie: x=1', 'Cookie: y=2', 'Connection: close'
+    seen = json.loads(gateway.raw(request_text('/settings', *lines)).partition(b'\r\n\r\n')[2])
+    assert seen['headers']['a'] == '1, 2, 3' and seen['cookies'] == {'x': '1', 'y': '2'}
+    twice = request_text('/ping', 'Authorization: Bearer x', 'Authorization: Bearer y', 'Connection: close')
+    assert status_of(gateway.raw(twice)) == 401
+
+
+def test_the_last_of_all_forwarded_for_counts(dsn):
+    with Gateway(dsn, **{'gateway.trusted_proxies': '127.0.0.1'}) as running:
+        def client(*lines):
+            named = [f'X-Forwarded-For: {line}' for line in lines]
+            received = running.raw(request_text('/settings', *named, 'Connection: close'))
+            return json.loads(received.partition(b'\r\n\r\n')[2])['headers']['x-real-ip']
+        assert client('6.6.6.6', '203.0.113.9') == '203.0.113.9'
+        assert client('6.6.6.6', '203.0.113.9:40001') == '203.0.113.9'
+        assert client('[2001:db8::5]:443') == '2001:db8::5'
+        assert client('6.6.6.6, unknown') == '127.0.0.1'
+
+
+def test_a_target_with_scheme_and_host(gateway):
+    text = request_text('/echo?number=5', 'Connection: close').replace(b'GET ', b'GET http://localhost', 1)
+    assert b'"number": 5' in gateway.raw(text)
+
+
+def test_slow_readers_fill_no_memory(dsn):
+    with Gateway(dsn, **{'gateway.unsent_size': '30MB', 'gateway.send_timeout': '60s'}) as running:
+        readers = []
+        for _ in range(4):
+            reader = socket.socket()
+            reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            reader.connect(('127.0.0.1', running.port))
+            reader.sendall(request_text('/large?size=9000000'))
+            readers.append(reader)
+        wait_until(lambda: running.get('/large?size=9000000').status == 503, 'no more is taken')
+        refused = running.get('/large?size=9000000')
+        assert refused.headers['Retry-After'] and refused.json()['code'] == 'HTTP503'
+        assert running.get('/ping').status == 200
+        for reader in readers:
+            reader.close()
+        wait_until(lambda: running.get('/large?size=9000000').status == 200, 'there is room again')
+
+
+def test_an_answer_may_be_too_large(dsn):
+    with Gateway(dsn, **{'gateway.answer_size': '10kB'}) as running:
+        assert [running.get(f'/large?size={size}').status for size in (9000, 11000)] == [200, 500]
+
+
+def resident_kilobytes(pid):
+    return int(re.search(r'VmRSS:\s+(\d+)', Path(f'/proc/{pid}/status').read_text())[1])
 
 
 def test_large_bodies(strict, gateway):
@@ -220,3 +321,37 @@ def test_tls(dsn, certificate):
             assert exchange(connection, 'GET', f'/echo?number={number}').json()['number'] == number
         assert len(exchange(connection, 'GET', '/large?size=1000000').body) > 1_000_000
         connection.close()
+
+
+def test_a_renewed_certificate_needs_no_restart(dsn, certificate, tmp_path):
+    names = dict(zip(('gateway.tls_certificate', 'gateway.tls_key'), certificate))
+
+    def serial():
+        return ssl.get_server_certificate(('127.0.0.1', running.port))
+    with Gateway(dsn, **names) as running:
+        first = serial()
+        make_certificate(*certificate)
+        running.reload()
+        second = serial()
+        assert second != first
+        certificate[0].write_text('no certificate')
+        running.signal(signal.SIGHUP)
+        wait_until(lambda: 'cannot reload; going on as before' in running.messages(), 'it is refused')
+        assert serial() == second
+
+
+@pytest.mark.parametrize('only', ['gateway.tls_certificate', 'gateway.tls_key'])
+def test_a_half_of_tls_is_refused(dsn, certificate, only):
+    path = dict(zip(('gateway.tls_certificate', 'gateway.tls_key'), certificate))[only]
+    assert_refused(dsn, **{only: path})
+
+
+@pytest.mark.parametrize('listen', ['127.0.0.1:http', '127.0.0.1:', '127.0.0.1:80x', '127.0.0.1:65536', '127.0.0.1:-1'])
+def test_a_port_is_a_number(dsn, listen):
+    assert_refused(dsn, **{'gateway.listen': listen})
+
+
+def assert_refused(dsn, **settings):
+    with pytest.raises(AssertionError, match='the daemon ended'):
+        with Gateway(dsn, **settings):
+            pass

@@ -85,7 +85,7 @@ std::string call_sql(const Route& route, uint32_t present) {
   const std::string call = call_of(route, present);
   const std::string settings =
       ", nullif(current_setting('response.status', true), ''), nullif(current_setting('response.headers', "
-      "true), '')";
+      "true), ''), (extract(epoch FROM clock_timestamp() - transaction_timestamp()) * 1000000)::bigint";
   switch (route.returns) {
     case Returns::nothing:
       return "SELECT " + call + settings;
@@ -106,6 +106,9 @@ std::string settings_sql(bool is_read_only) {
   for (const char* name : {"request.jwt.claims", "request.method", "request.path", "request.headers",
                            "request.cookies", "statement_timeout"})
     sql += std::string(", set_config('") + name + "', $" + std::to_string(++number) + ", true)";
+  // What a function set for its session, and not for its transaction, would show in everybody's answers.
+  for (const char* name : {"response.status", "response.headers"})
+    sql += std::string(", set_config('") + name + "', '', true)";
   if (is_read_only) sql += ", set_config('transaction_read_only', 'on', true)";
   return sql;
 }
@@ -117,6 +120,8 @@ SELECT jsonb_build_object(
   'function', CASE WHEN p.oid IS NOT NULL THEN format('%I.%I', n.nspname, p.proname) END,
   'name', coalesce(p.proname, ''),
   'is_volatile', p.provolatile = 'v',
+  'statement_timeout', (SELECT coalesce(max(split_part(c, '=', 2)), '') FROM unnest(p.proconfig) AS c
+    WHERE c LIKE 'statement_timeout=%'),
   'returns_set', p.proretset,
   'returns', format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL),
   'media_type', CASE WHEN t.typtype = 'd' AND t.typname LIKE '%/%' THEN t.typname END,
@@ -135,7 +140,7 @@ const char find_pre_request_sql[] = R"(
 SELECT format('%I.%I', n.nspname, p.proname)
 FROM pg_catalog.pg_proc AS p
 JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
-WHERE p.oid = to_regproc($1)
+WHERE p.oid = to_regprocedure($1 || '()')
 )";
 
 std::string quote_identifier(std::string_view name) {

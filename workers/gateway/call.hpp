@@ -27,9 +27,10 @@ Outcome<FormValues> take_parameters(const Route& route, const Form& path_values,
 // is 404 with PGRST202: PostgREST would look for another function.
 Outcome<FormValues> take_arguments(const Route& route, std::string_view form);
 
-// One row: the body as text (a bytea in hex form), response.status, response.headers; the last two NULL where
-// the function did not set them. `present` matters for shape F only: absent parameters keep the function's
-// defaults.
+// One row: the body as text (a bytea in hex form), response.status, response.headers, and the microseconds
+// that the transaction has taken so far, without what was before it on its connection. Status and headers are
+// NULL where the function did not set them. `present` matters for shape F only: absent parameters keep the
+// function's defaults.
 std::string call_sql(const Route& route, uint32_t present);
 
 // SELECT set_config(…): $1 role, $2 request.jwt.claims, $3 request.method, $4 request.path, $5
@@ -40,7 +41,8 @@ std::string settings_sql(bool is_read_only);
 // Finds the routes: a row each of one column, the JSON object for parse_route().
 extern const char catalog_sql[];
 
-// NULL unless the function exists: $1 its name.
+// A row only if a function of this name, without arguments, exists: $1 the name. Others of that name do not
+// count.
 extern const char find_pre_request_sql[];
 
 std::string quote_identifier(std::string_view name);

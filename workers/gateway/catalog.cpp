@@ -50,6 +50,20 @@ std::vector<Route> routes_of(const Reply& reply, const Services& services) {
   return routes;
 }
 
+// Fails closed: what guards every request is there exactly as it is called, or nothing is served.
+sidecar::Task<std::string> find_pre_request(const Services& services) {
+  const std::string name = services.settings.text("gateway.pre_request");
+  if (name.empty()) co_return "";
+  const Statement statement(find_pre_request_sql, Statement::Keep::once);
+  std::vector<Argument> arguments;
+  arguments.push_back({name});
+  const Reply reply = co_await ask_until_answered(services, statement, arguments);
+  if (reply.rows.front().size() == 0)
+    throw std::runtime_error("there is no function " + name +
+                             "(), which gateway.pre_request names; install kernel, or set it to \"\"");
+  co_return std::string(reply.rows.front().text(0, 0));
+}
+
 }  // namespace
 
 Catalog::Catalog(std::vector<Route> routes, std::string pre_request, const Services& services)
@@ -80,6 +94,12 @@ std::shared_ptr<const Statement> Catalog::call(const Route& route, uint32_t pres
   return statement;
 }
 
+Pace& Catalog::pace(const Route& route, uint32_t present) {
+  constexpr uint32_t others = UINT32_MAX;
+  auto& its = paces_[&route];
+  return its[its.size() < most_combinations || its.contains(present) ? present : others];
+}
+
 void Catalog::count(const Route* route, int status, std::chrono::steady_clock::duration duration) {
   Meter& its = meter(route);
   its.seconds->Observe(std::chrono::duration<double>(duration).count());
@@ -103,13 +123,9 @@ Catalog::Meter& Catalog::meter(const Route* route) {
 
 sidecar::Task<std::shared_ptr<Catalog>> load_catalog(const Services& services) {
   const Statement routes_statement(catalog_sql, Statement::Keep::once);
-  const Statement hook_statement(find_pre_request_sql, Statement::Keep::once);
-  std::vector<Argument> none, hook_arguments;
-  hook_arguments.push_back({services.settings.text("gateway.pre_request")});
+  const std::vector<Argument> none;
   const Reply routes = co_await ask_until_answered(services, routes_statement, none);
-  const Reply hook = co_await ask_until_answered(services, hook_statement, hook_arguments);
-  const std::string pre_request =
-      hook.rows.front().size() > 0 ? std::string(hook.rows.front().text(0, 0)) : "";
+  const std::string pre_request = co_await find_pre_request(services);
   auto catalog = std::make_shared<Catalog>(routes_of(routes, services), pre_request, services);
   const std::string count = std::to_string(catalog->table().routes().size());
   services.log.info("routes loaded", {{"routes", count}, {"pre_request", pre_request}});

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "sidecar/worker.hpp"
+#include "workers/gateway/pace.hpp"
 #include "workers/gateway/route.hpp"
 
 namespace tenfold::gateway {
@@ -29,6 +30,9 @@ class Catalog {
   std::shared_ptr<const sidecar::Statement> call(const Route& route, uint32_t present,
                                                  const std::string& role);
 
+  // Of calls with these parameters; those beyond the first combinations share one.
+  Pace& pace(const Route& route, uint32_t present);
+
   // Counts an answer of this route; null: of no route.
   void count(const Route* route, int status, std::chrono::steady_clock::duration duration);
 
@@ -48,11 +52,13 @@ class Catalog {
   std::map<std::string, std::shared_ptr<const sidecar::Statement>> pre_requests_;  // by role
   std::map<std::tuple<const Route*, uint32_t, std::string>, std::shared_ptr<const sidecar::Statement>> calls_;
   std::map<const Route*, size_t> combinations_;
+  std::map<const Route*, std::map<uint32_t, Pace>> paces_;
   std::unordered_map<const Route*, Meter> meters_;
 };
 
 // Reads tenfold.route. Rows that cannot be served are logged and left out. Throws std::runtime_error with
-// Postgres's reason; waits while Postgres is away.
+// Postgres's reason, or because the pre-request is not there: without it nothing is served. Waits while
+// Postgres is away.
 sidecar::Task<std::shared_ptr<Catalog>> load_catalog(const sidecar::Services& services);
 
 }  // namespace tenfold::gateway

@@ -6,15 +6,21 @@
 #include <charconv>
 #include <cstring>
 #include <optional>
+#include <ranges>
 
 namespace tenfold::gateway {
 namespace {
 
-constexpr int v4_bits = 32, v6_bits = 128;
+constexpr int v4_bits = 32, v6_bits = 128, v6_network_bits = 64;
+constexpr std::array<unsigned char, 12> v4_prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+
+bool is_v4(const Network& one) {
+  return std::ranges::equal(v4_prefix, one.address | std::views::take(v4_prefix.size()));
+}
 
 std::string_view trimmed(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
+  while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
+  while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
   return text;
 }
 
@@ -24,10 +30,18 @@ std::optional<Network> parse_address(std::string_view text, int& bits) {
   Network network{{}, v6_bits};
   bits = v6_bits;
   if (inet_pton(AF_INET6, copy.c_str(), network.address.data()) == 1) return network;
-  network.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+  network.address = {};
+  std::ranges::copy(v4_prefix, network.address.begin());
   bits = v4_bits;
   if (inet_pton(AF_INET, copy.c_str(), network.address.data() + 12) == 1) return network;
   return std::nullopt;
+}
+
+// 203.0.113.9:40001, [2001:db8::1]:443 and [2001:db8::1] without what is around the address.
+std::string_view without_port(std::string_view text) {
+  if (text.starts_with('[')) return text.substr(1, text.find(']') - 1);
+  const size_t colon = text.find(':');
+  return colon == text.rfind(':') ? text.substr(0, colon) : text;  // several: IPv6, bare
 }
 
 std::optional<Network> parse_network(std::string_view text) {
@@ -80,10 +94,22 @@ std::string_view client_address(std::string_view peer, std::string_view forwarde
   std::string_view client = peer;
   while (!forwarded_for.empty() && is_trusted(client, trusted)) {
     const size_t comma = forwarded_for.rfind(',');
-    client = trimmed(comma == std::string_view::npos ? forwarded_for : forwarded_for.substr(comma + 1));
+    const auto named = comma == std::string_view::npos ? forwarded_for : forwarded_for.substr(comma + 1);
+    const std::string_view address = without_port(trimmed(named));
+    int bits = 0;
+    if (!parse_address(address, bits)) return client;
+    client = address;
     forwarded_for = comma == std::string_view::npos ? std::string_view{} : forwarded_for.substr(0, comma);
   }
   return client;
+}
+
+std::string network_of(std::string_view text) {
+  int bits = 0;
+  const auto one = parse_address(text, bits);
+  if (!one) return std::string(text);
+  const size_t length = is_v4(*one) ? v6_bits / 8 : v6_network_bits / 8;
+  return {reinterpret_cast<const char*>(one->address.data()), length};
 }
 
 }  // namespace tenfold::gateway

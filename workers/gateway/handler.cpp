@@ -1,5 +1,8 @@
 #include "workers/gateway/handler.hpp"
 
+#include <algorithm>
+#include <cctype>
+#include <charconv>
 #include <ctime>
 
 #include "workers/gateway/call.hpp"
@@ -23,6 +26,15 @@ Problem not_loaded() {
   return {503, "PGRST002", "the routes are not loaded yet", "repeat the request", {}, {{"Retry-After", "1"}}};
 }
 
+Problem too_busy() {
+  return {503,
+          "PGRST003",
+          "too many requests wait for the database",
+          "nothing was done: repeat the request",
+          {},
+          {{"Retry-After", "1"}}};
+}
+
 Problem no_such_function(std::string_view name) {
   return {404, "PGRST202", "no route has the function " + std::string(name.substr(0, 100)),
           "tenfold.route lists the functions"};
@@ -38,9 +50,11 @@ Problem wrong_method(const Match& match, std::string_view method) {
           {},  {{"Allow", allowed}}};
 }
 
+// application/json and application/vnd.….+json, in whatever case; as in PostgREST, nothing is JSON.
 bool is_json(std::string_view content_type) {
-  const std::string_view type = content_type.substr(0, content_type.find(';'));
-  return type.find("json") != std::string_view::npos;
+  std::string type(content_type.substr(0, content_type.find(';')));
+  std::ranges::transform(type, type.begin(), [](unsigned char c) { return std::tolower(c); });
+  return type.empty() || type.find("json") != std::string::npos;
 }
 
 Problem wrong_type(const std::string& type) {
@@ -72,13 +86,41 @@ Argument body_of(const HttpRequest& request, const Route& route) {
   return {request.body.empty() ? "{}" : std::string(request.body)};
 }
 
+// How long Postgres worked for it, by Postgres's own clock where it answered. An error tells no time: then
+// all the time is taken for it. Zero: it never came to Postgres.
+FairQueue::Duration time_of(const Reply& reply, FairQueue::Duration elapsed) {
+  using Kind = sidecar::PgFailure::Kind;
+  if (reply.failure)
+    return reply.failure->kind == Kind::refused || reply.failure->kind == Kind::lost ? elapsed
+                                                                                     : FairQueue::Duration{};
+  const auto& rows = reply.rows.back();
+  if (rows.size() == 0) return elapsed;
+  int64_t microseconds = 0;
+  const std::string_view text = rows.text(0, 3);
+  std::from_chars(text.data(), text.data() + text.size(), microseconds);
+  return std::chrono::microseconds(std::max<int64_t>(microseconds, 1));
+}
+
 }  // namespace
 
-Handler::Handler(const sidecar::Services& services, HandlerOptions options)
+Handler::Handler(const sidecar::Services& services, sidecar::Pool& slow_pool, HandlerOptions options)
     : services_(services),
       options_(std::move(options)),
       key_file_(options_.jwks),
-      rules_{{}, options_.audience, options_.anonymous_role} {
+      rules_{{}, options_.audience, options_.anonymous_role},
+      quick_{services.database, Lane(services.loop.io().get_executor(), options_.quick_lane)},
+      slow_{slow_pool, Lane(services.loop.io().get_executor(), options_.slow_lane)} {
+  services.metrics.gauge("tenfold_database_in_flight", "transactions whose answer is awaited",
+                         [&slow_pool] { return static_cast<double>(slow_pool.in_flight()); });
+  services.metrics.gauge("tenfold_database_queued", "transactions that wait for a connection", [this] {
+    return static_cast<double>(quick_.lane.waiting() + slow_.lane.waiting());
+  });
+  services.metrics.gauge(
+      "tenfold_gateway_slow_calls", "calls that are slow as a rule, under way or waiting",
+      [this] { return static_cast<double>(slow_.pool.in_flight() + slow_.lane.waiting()); });
+  services.metrics.gauge(
+      "tenfold_gateway_refused", "calls whose turn did not come in time, since the start",
+      [this] { return static_cast<double>(quick_.lane.refused() + slow_.lane.refused()); });
   if (!options_.docs.empty()) docs_.emplace(options_.docs, options_.gzip_least);
 }
 
@@ -192,9 +234,36 @@ sidecar::Task<HttpAnswer> Handler::run(const HttpRequest& request, Call call) {
   } else {
     function.arguments.push_back(body_of(request, call.route));
   }
-  const Reply reply = co_await services_.database.run(std::move(queries));
+  Pace& pace = catalog->pace(call.route, call.form.present);
+  const auto reply = co_await run_in_turn(client_of(request, call), pace, std::move(queries));
+  if (!reply) co_return answer_of(too_busy());
   const int success_status = call.is_rpc ? 200 : call.route.success_status;
-  co_return answer_of(reply, call.route, success_status, call.is_anonymous);
+  co_return answer_of(*reply, call.route, success_status, call.is_anonymous);
+}
+
+// The slow lane's calls go over the shared connections only while its own are not there.
+sidecar::Task<std::optional<Reply>> Handler::run_in_turn(std::string client, Pace& pace,
+                                                         std::vector<Query> queries) {
+  CallPath& path = pace.is_slow() ? slow_ : quick_;
+  auto place = co_await path.lane.enter(std::move(client));
+  if (!place) co_return std::nullopt;
+  sidecar::Pool& pool = path.pool.is_up() ? path.pool : services_.database;
+  const auto began = std::chrono::steady_clock::now();
+  Reply reply = co_await pool.run(std::move(queries));
+  const auto took = time_of(reply, std::chrono::steady_clock::now() - began);
+  if (took.count() > 0) pace.add(took);
+  place->charge(took);
+  co_return std::move(reply);
+}
+
+// Whose turn it is: an account's, or that of a network, as of the rate limiter.
+std::string Handler::client_of(const HttpRequest& request, const Call& call) const {
+  if (!call.claims.subject.empty()) return call.claims.subject;
+  return network_of(call.is_rpc ? request.header("x-real-ip") : address_of(request));
+}
+
+std::string_view Handler::address_of(const HttpRequest& request) const {
+  return client_address(request.peer, request.header("x-forwarded-for"), options_.trusted_proxies);
 }
 
 std::vector<Argument> Handler::settings_of(const HttpRequest& request, const Call& call) const {
@@ -205,11 +274,11 @@ std::vector<Argument> Handler::settings_of(const HttpRequest& request, const Cal
   arguments[1].value = call.claims.json;
   arguments[2].value = std::string(request.method);
   arguments[3].value = std::string(request.path);
-  const Edge edge{client_address(request.peer, request.header("x-forwarded-for"), options_.trusted_proxies),
-                  call.route.rate_class};
+  const Edge edge{address_of(request), call.route.rate_class};
   arguments[4].value = call.is_rpc ? proxied_headers_json(request) : headers_json(request, path_values, edge);
   arguments[5].value = cookies_json(request.header("cookie"));
-  arguments[6].value = options_.statement_timeout;
+  const std::string& own_timeout = call.route.statement_timeout;
+  arguments[6].value = own_timeout.empty() ? options_.statement_timeout : own_timeout;
   return arguments;
 }
 

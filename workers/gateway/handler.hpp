@@ -12,9 +12,16 @@
 #include "workers/gateway/docs.hpp"
 #include "workers/gateway/jwt.hpp"
 #include "workers/gateway/key_file.hpp"
+#include "workers/gateway/lane.hpp"
 #include "workers/gateway/problem.hpp"
 
 namespace tenfold::gateway {
+
+// Where calls go: slow ones hold up only each other, on connections of their own.
+struct CallPath {
+  sidecar::Pool& pool;
+  Lane lane;
+};
 
 struct HandlerOptions {
   std::string prefix;                    // before the paths of tenfold.route
@@ -27,12 +34,13 @@ struct HandlerOptions {
   size_t gzip_least = 0;                 // of the pages
   bool serves_rpc = false;               // also POST /rpc/NAME, for a proxy of ours
   bool logs_all = false;                 // else only answers from 500 on
+  LaneOptions quick_lane, slow_lane;
 };
 
 class Handler {
  public:
   // Throws what Docs throws.
-  Handler(const sidecar::Services& services, HandlerOptions options);
+  Handler(const sidecar::Services& services, sidecar::Pool& slow_pool, HandlerOptions options);
 
   // Until the first catalogue is there, every request is answered by 503.
   void use(std::shared_ptr<Catalog> catalog) { catalog_ = std::move(catalog); }
@@ -60,6 +68,10 @@ class Handler {
   Outcome<Claims> identify(std::string_view authorization);
   bool renew_keys();
   sidecar::Task<sidecar::HttpAnswer> run(const sidecar::HttpRequest& request, Call call);
+  sidecar::Task<std::optional<sidecar::Reply>> run_in_turn(std::string client, Pace& pace,
+                                                           std::vector<sidecar::Query> queries);
+  std::string client_of(const sidecar::HttpRequest& request, const Call& call) const;
+  std::string_view address_of(const sidecar::HttpRequest& request) const;
   std::vector<sidecar::Argument> settings_of(const sidecar::HttpRequest& request, const Call& call) const;
   void log(const sidecar::HttpRequest& request, const sidecar::HttpAnswer& answer,
            std::chrono::steady_clock::duration duration) const;
@@ -70,6 +82,7 @@ class Handler {
   JwtRules rules_;
   std::optional<Docs> docs_;
   std::shared_ptr<Catalog> catalog_;
+  CallPath quick_, slow_;
 };
 
 }  // namespace tenfold::gateway

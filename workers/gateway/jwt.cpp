@@ -95,6 +95,8 @@ Outcome<Claims> claims_of(json payload, const JwtRules& rules, int64_t now) {
   // SET ROLE none is the login role itself, which nobody is.
   if (role == "none") return refused("PGRST303", "the claim role is none");
   Claims claims{role, payload.dump()};
+  const auto subject = payload.find("sub");
+  if (subject != payload.end() && subject->is_string()) claims.subject = *subject;
   return claims;
 }
 

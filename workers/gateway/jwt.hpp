@@ -15,7 +15,8 @@ namespace tenfold::gateway {
 
 struct Claims {
   std::string role;
-  std::string json;  // the payload, with the role in it
+  std::string json;          // the payload, with the role in it
+  std::string subject = {};  // the claim sub
 };
 
 struct JwtRules {

@@ -97,6 +97,7 @@ Result<Route> parse_object(const json& object) {
   route.is_volatile = object.value("is_volatile", true);
   route.success_status = object.value("success_status", 200);
   route.rate_class = object.value("rate_class", "default");
+  route.statement_timeout = object.value("statement_timeout", "");
   const auto shape = parse_shape(object.value("shape", ""));
   if (!shape) return wrong(route, "shape " + object.value("shape", "") + " is not served here");
   route.shape = *shape;

@@ -51,6 +51,7 @@ struct Route {
   std::string media_type;      // of Returns::media
   int success_status = 200;
   std::string rate_class;
+  std::string statement_timeout;      // that of the function, as Postgres reads it; empty: it has none
   std::vector<Parameter> parameters;  // at most 32: call_sql() takes a bit for each
   std::vector<std::string> segments;  // of the path; ":id" is a parameter
 };

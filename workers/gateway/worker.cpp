@@ -1,5 +1,6 @@
 #include "workers/gateway/worker.hpp"
 
+#include "sidecar/daemon.hpp"
 #include "workers/gateway/handler.hpp"
 #include "workers/gateway/rotate_secret.hpp"
 
@@ -28,14 +29,15 @@ std::vector<SettingRow> settings() {
       {"gateway.listen", Kind::text, "127.0.0.1:8080",
        "address and port of the public API; port 0 takes a free one"},
       {"gateway.prefix", Kind::text, "/api/v1", "what stands before the paths of tenfold.route"},
-      {"gateway.tls_certificate", Kind::text, "", "PEM file with the certificate chain; empty: plain HTTP"},
+      {"gateway.tls_certificate", Kind::text, "",
+       "PEM file with the certificate chain, read again at SIGHUP; empty: plain HTTP"},
       {"gateway.tls_key", Kind::text, "", "PEM file with the private key"},
       {"gateway.jwks", Kind::text, "",
        "file (mode 0600) with the keys of tokens, read again when it changes; empty: no token is taken"},
       {"gateway.jwt_audience", Kind::text, "", "a token's aud must hold it, where it has one"},
       {"gateway.anonymous_role", Kind::text, "tenfold_anonymous", "role of who sends no token"},
       {"gateway.pre_request", Kind::text, "tenfold_api.pre_request",
-       "function called before each request, if it exists"},
+       "function without arguments, called before each request; empty: none"},
       {"gateway.rpc", Kind::flag, "off",
        "also serve POST /rpc/NAME as PostgREST does, for nginx; trusts X-Path-* and X-Query: listen inside "
        "only"},
@@ -43,11 +45,20 @@ std::vector<SettingRow> settings() {
        "networks of proxies whose X-Forwarded-For is believed: 10.0.0.0/8, ::1; empty: nobody's"},
       {"gateway.docs", Kind::text, "",
        "folder of the npm package swagger-ui-dist, for the pages below {prefix}/docs/; empty: none"},
-      {"gateway.statement_timeout", Kind::duration, "30s", "of each statement in Postgres", 1, hour},
+      {"gateway.statement_timeout", Kind::duration, "30s",
+       "of each statement in Postgres, where its function has none of its own", 1, hour},
+      {"gateway.slow_connections", Kind::number, "2",
+       "further connections to Postgres, for calls that take long as a rule: these wait for each other only",
+       1, 100},
+      {"gateway.longest_wait", Kind::duration, "5s", "of a call for its turn; then the answer is 503", 1,
+       hour},
       {"gateway.cors_origins", Kind::text, "*", "origins of pages that may call: *, or a list with commas"},
       {"gateway.connections", Kind::number, "10000", "connections at once; more are closed", 1, 1'000'000},
       {"gateway.header_size", Kind::size, "16kB", "most bytes of a request's headers", 1024, 1024 * 1024},
       {"gateway.body_size", Kind::size, "1MB", "most bytes of a request's body", 0, gigabyte},
+      {"gateway.answer_size", Kind::size, "64MB", "most bytes of an answer's body", 1024, gigabyte},
+      {"gateway.unsent_size", Kind::size, "256MB",
+       "most bytes of all answers that wait for their readers; then 503", 1024, 64 * gigabyte},
       {"gateway.idle_timeout", Kind::duration, "75s", "how long a connection may wait for its next request",
        1, hour},
       {"gateway.receive_timeout", Kind::duration, "10s", "for a whole request, from its first byte", 1, hour},
@@ -70,6 +81,8 @@ sidecar::HttpServerOptions server_options(const Settings& settings) {
   options.limits.connections = settings.size("gateway.connections");
   options.limits.header_bytes = static_cast<uint32_t>(settings.size("gateway.header_size"));
   options.limits.body_bytes = settings.size("gateway.body_size");
+  options.limits.answer_bytes = settings.size("gateway.answer_size");
+  options.limits.unsent_bytes = settings.size("gateway.unsent_size");
   options.limits.idle = settings.duration("gateway.idle_timeout");
   options.limits.receive = settings.duration("gateway.receive_timeout");
   options.limits.send = settings.duration("gateway.send_timeout");
@@ -85,6 +98,18 @@ std::vector<Network> read_networks(const std::string& list) {
   return *networks;
 }
 
+LaneOptions lane_options(const Settings& settings, size_t places) {
+  return {places, settings.size("database.queue"), settings.duration("gateway.longest_wait")};
+}
+
+// One call on each connection: none waits behind another.
+sidecar::PoolOptions slow_pool_options(const Settings& settings) {
+  sidecar::PoolOptions options = sidecar::pool_options(settings);
+  options.connections = settings.size("gateway.slow_connections");
+  options.depth = 1;
+  return options;
+}
+
 HandlerOptions handler_options(const Settings& settings) {
   HandlerOptions options;
   options.prefix = settings.text("gateway.prefix");
@@ -97,6 +122,9 @@ HandlerOptions handler_options(const Settings& settings) {
   options.docs = settings.text("gateway.docs");
   options.gzip_least = settings.size("gateway.gzip_least");
   options.serves_rpc = settings.flag("gateway.rpc");
+  options.quick_lane =
+      lane_options(settings, settings.size("database.connections") * settings.size("database.depth"));
+  options.slow_lane = lane_options(settings, settings.size("gateway.slow_connections"));
   options.logs_all = settings.text("gateway.log_requests") == "all";
   return options;
 }
@@ -104,7 +132,9 @@ HandlerOptions handler_options(const Settings& settings) {
 class Gateway : public sidecar::RunningWorker {
  public:
   explicit Gateway(const Services& services)
-      : services_(services), handler_(services, handler_options(services.settings)) {
+      : services_(services),
+        slow_pool_(services.loop, services.log, slow_pool_options(services.settings)),
+        handler_(services, slow_pool_, handler_options(services.settings)) {
     handler_.read_keys();
   }
 
@@ -115,12 +145,18 @@ class Gateway : public sidecar::RunningWorker {
 
   sidecar::Task<void> load() override {
     handler_.read_keys();
-    handler_.use(co_await load_catalog(services_));
+    if (is_started_) slow_pool_.renew();
+    auto catalog = co_await load_catalog(services_);
+    if (!is_started_) slow_pool_.start();  // Postgres is there: while it is not, one pool says so
+    is_started_ = true;
+    handler_.use(std::move(catalog));
   }
 
  private:
   Services services_;
+  sidecar::Pool slow_pool_;
   Handler handler_;
+  bool is_started_ = false;
 };
 
 }  // namespace

@@ -26,7 +26,12 @@ TEST(client, the_next_page_has_the_same_query) {
   EXPECT_EQ(link("a=1&cursor=1_2&b=%24&"), "<?a=1&b=%24&cursor=2_3>; rel=\"next\"");
   EXPECT_EQ(link(R"(q=\"a\\b\/\u007f\"&xcursor=1)"),
             "<?q=%22a%5Cb/%7f%22&xcursor=1&cursor=2_3>; rel=\"next\"");
-  EXPECT_EQ(next_link(R"({"x-query": "a\)", "2_3"), "<?a\\&cursor=2_3>; rel=\"next\"");
+  EXPECT_EQ(next_link(R"({"x-query": "a\)", "2_3"), "<?a%5C&cursor=2_3>; rel=\"next\"");
+}
+
+TEST(client, a_link_holds_a_uri) {
+  EXPECT_EQ(next_link("{\"x-query\": \"q=a<b>;c|{}`^ \xc3\xbc%20+&e=1\"}", "2_3"),
+            "<?q=a%3Cb%3E;c%7C%7B%7D%60%5E%20%C3%BC%20+&e=1&cursor=2_3>; rel=\"next\"");
 }
 
 TEST(client, who_counts_as_one) {

@@ -41,6 +41,39 @@ TEST(wire, a_value_cannot_end_its_header) {
   EXPECT_NE(wire_head(answer, {}).find("A: bEvil: 1c\r\n"), std::string::npos);
 }
 
+TEST(wire, a_handler_says_nothing_of_the_connection) {
+  const HttpAnswer answer{200,
+                          {{"content-length", "99"},
+                           {"Transfer-Encoding", "chunked"},
+                           {"A b", "1"},
+                           {"", "1"},
+                           {"X\r\nEvil", "1"},
+                           {"Good", "1"}},
+                          "body"};
+  EXPECT_EQ(wire_head(answer, {"now", "id"}),
+            "HTTP/1.1 200 OK\r\nDate: now\r\nGood: 1\r\nX-Request-Id: id\r\nContent-Length: 4\r\n\r\n");
+}
+
+TEST(wire, targets) {
+  EXPECT_EQ(origin_form("/a?b"), "/a?b");
+  EXPECT_EQ(origin_form("HTTP://host:1/a?b=http://c"), "/a?b=http://c");
+  EXPECT_EQ(origin_form("https://host"), "/");
+  EXPECT_EQ(origin_form("http://host?a"), "?a");
+  EXPECT_EQ(origin_form("/a://b"), "/a://b");
+  EXPECT_EQ(origin_form("*"), "*");
+}
+
+TEST(wire, packed_bytes_have_another_tag) {
+  for (const auto& [tag, packed] : {std::pair("\"1\"", "W/\"1\""), std::pair("W/\"1\"", "W/\"1\"")}) {
+    HttpAnswer answer{200, {{"Content-Type", "text/plain"}, {"ETag", tag}}, std::string(5000, 'x')};
+    compress_answer(answer, "gzip", 100);
+    EXPECT_EQ(*answer.header("ETag"), packed);
+    HttpAnswer plain{200, {{"Content-Type", "text/plain"}, {"ETag", tag}}, std::string(5000, 'x')};
+    compress_answer(plain, "br", 100);
+    EXPECT_EQ(*plain.header("ETag"), tag);
+  }
+}
+
 TEST(wire, accepts_gzip) {
   for (const char* yes : {"gzip", "GZIP", "br, gzip", "gzip;q=0.1", "*", "gzip ; q=1", "*;q=0, gzip"})
     EXPECT_TRUE(accepts_gzip(yes)) << yes;
