@@ -8,6 +8,7 @@ COMMENT ON FUNCTION tenfold._forget_routes IS 'the first line of a module''s api
 
 CREATE OR REPLACE FUNCTION tenfold._open_routes(module text) RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   route record;

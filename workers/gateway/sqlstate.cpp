@@ -62,6 +62,12 @@ Problem problem_of_raise(const DatabaseError& error) {
   return problem;
 }
 
+// What the server says of a constraint shows the row that broke it, columns and all that the client never
+// sent.
+bool shows_row(std::string_view sqlstate) {
+  return sqlstate.starts_with("23");
+}
+
 bool has_header(const Problem& problem, std::string_view name) {
   for (const auto& [known, value] : problem.headers)
     if (sidecar::equal_ignoring_case(known, name)) return true;
@@ -87,7 +93,7 @@ Problem problem_of(const DatabaseError& error, bool is_anonymous) {
   Problem problem = error.sqlstate == "PGRST"
                         ? problem_of_raise(error)
                         : Problem{status_of(error.sqlstate, is_anonymous), error.sqlstate, error.message,
-                                  error.hint, error.detail};
+                                  error.hint, shows_row(error.sqlstate) ? "" : error.detail};
   const bool may_repeat = problem.status == 503 || (problem.status == 409 && is_repeatable(error.sqlstate));
   if (may_repeat && !has_header(problem, "Retry-After"))
     problem.headers.emplace_back("Retry-After", "1");
