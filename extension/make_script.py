@@ -18,7 +18,14 @@ SQL = HERE.parent / 'sql'
 # CREATE EXTENSION rewrites these even inside dollar quotes.
 REWRITTEN = re.compile(r'MODULE_PATHNAME|@extschema|@extowner|^\\echo', re.MULTILINE)
 
+# Every database can read a script in ASCII, whatever its encoding; then it is told what it lacks. Of the members'
+# declarations; the modules' text is kept as it is.
+ASCII = str.maketrans({'…': '...', '×': 'x', '§': 'section ', '–': '-', '’': "'", '“': '"', '”': '"', '→': '->', '≤': '<=', '≥': '>='})
+
 QUIT = '\\echo Use "CREATE EXTENSION tenfold" to load this file. \\quit\n'
+
+# Schema tenfold is tenfold_owner's, and a superuser runs this: not a name is looked for there unless it says so.
+PATH = 'SET LOCAL search_path = pg_catalog, pg_temp;\n'
 
 # A member whose ACL nobody touched yet is new: PUBLIC may not call it. Touching others here would freeze their ACLs
 # and hide users' grants from pg_dump. The owner role, once it exists, hands the right on by name (sql/*/rights.sql).
@@ -33,12 +40,20 @@ def quote(text):
     return f'{tag}{text}{tag}'
 
 
+def quote_ascii(text):
+    """The same in ASCII, whatever the text holds."""
+    literal = quote(''.join(c if c.isascii() else f'<U+{ord(c):04X}>' for c in text))
+    for c in sorted({c for c in text if not c.isascii()}):
+        literal = f"replace({literal}, '<U+{ord(c):04X}>', convert_from(decode('{c.encode().hex()}', 'hex'), 'UTF8'))"
+    return literal
+
+
 def array(words):
     return "'{" + ','.join(words.split()) + "}'"
 
 
 # SQL-standard bodies are bound when they are declared, so the installer's files come in this order.
-INSTALLER = ['schema_guard', 'source', 'version', 'members', 'roles', 'install', 'uninstall', 'doctor']
+INSTALLER = ['schema_guard', 'source', 'version', 'members', 'owner', 'roles', 'install', 'uninstall', 'schedule', 'doctor']
 
 
 def members():
@@ -70,7 +85,7 @@ def migration_rows(module, folder):
             sys.exit(f'{file}: CREATE EXTENSION would rewrite {REWRITTEN.search(body).group()!r}')
         name = file.relative_to(folder).with_suffix('').as_posix()
         yield (f"INSERT INTO tenfold.migration_source VALUES ('{module}', {position}, '{name}', "
-               f"{'true' if once else 'false'}, {quote(body)});\n")
+               f"{'true' if once else 'false'}, {quote_ascii(body)});\n")
 
 
 def replay_order(file):
@@ -81,7 +96,7 @@ def replay_order(file):
 
 def script(output):
     update = HERE / 'updates' / output
-    yield QUIT
+    yield QUIT + PATH
     if update.exists():
         yield update.read_text()
     yield from members()
@@ -94,4 +109,7 @@ def script(output):
 
 if __name__ == '__main__':
     target = Path(sys.argv[1])
-    target.write_text(''.join(script(target.name)))
+    text = ''.join(script(target.name)).translate(ASCII)
+    if not text.isascii():
+        sys.exit(f"{target}: a script is ASCII, and {ascii(next(c for c in text if ord(c) > 127))} has no such form")
+    target.write_text(text)

@@ -1,5 +1,6 @@
 CREATE OR REPLACE FUNCTION tenfold.install(module text) RETURNS text[]
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   part tenfold.module_source;
@@ -7,11 +8,11 @@ DECLARE
 BEGIN
   PERFORM tenfold._check_can_install(module);
   PERFORM tenfold._lock('install', 0);
+  PERFORM tenfold._drop_old_guard();
   FOR part IN SELECT * FROM tenfold._modules_for(module) LOOP
     PERFORM tenfold._install_one(part);
     done := done || part.module;
   END LOOP;
-  PERFORM tenfold._guard_drop_extension();
   RETURN done;
 END
 $$;
@@ -19,11 +20,12 @@ COMMENT ON FUNCTION tenfold.install(text) IS
   'installs or upgrades a module and what it needs, in the caller''s transaction; idempotent. Gives the modules it went through. '
   'Errors: TF001 unknown module, TF002 a schema is somebody else''s, TF003 roles missing, TF004 an extension missing, TF006 an applied migration changed';
 
+-- Commits, so it cannot pin its search_path: it names everything.
 CREATE OR REPLACE PROCEDURE tenfold.install_all()
 LANGUAGE plpgsql
 AS $$
 DECLARE
-  name text;
+  name pg_catalog.text;
 BEGIN
   FOR name IN SELECT s.module FROM tenfold.module_source s ORDER BY s.ordinal LOOP
     PERFORM tenfold.install(name);
@@ -35,6 +37,7 @@ COMMENT ON PROCEDURE tenfold.install_all() IS 'installs or upgrades every module
 
 CREATE OR REPLACE FUNCTION tenfold._check_can_install(wanted text) RETURNS void
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   missing text := (SELECT min(name) FROM unnest(tenfold._role_names()) name WHERE to_regrole(name) IS NULL);
@@ -68,32 +71,30 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION tenfold._modules_for IS 'a module and all that it needs, in load order';
 
+-- Who installs may be a superuser, and the schema's owner may have replaced what scripts call, or put triggers on what
+-- they write: so all of it runs as tenfold_owner, with no way back until it returned.
 CREATE OR REPLACE FUNCTION tenfold._install_one(part tenfold.module_source) RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+SET standard_conforming_strings = on
+SET check_function_bodies = on
 AS $$
-DECLARE
-  caller_role text := current_setting('role');
-  caller_path text := current_setting('search_path');
-  caller_level text := current_setting('client_min_messages');
 BEGIN
   PERFORM tenfold._check_extensions(part);
-  PERFORM set_config('role', 'tenfold_owner', true);
-  PERFORM set_config('search_path', tenfold._install_path(), true);
-  PERFORM set_config('client_min_messages', 'warning', true);
-  PERFORM tenfold._claim_schema(part.schema_name);
-  PERFORM tenfold._run_migrations(part.module);
-  INSERT INTO tenfold.module AS m (module, version) VALUES (part.module, tenfold.version())
-    ON CONFLICT (module) DO UPDATE SET version = excluded.version, installed_at = clock_timestamp()
-    WHERE m.version <> excluded.version;
-  PERFORM set_config('client_min_messages', caller_level, true);
-  PERFORM set_config('search_path', caller_path, true);
-  PERFORM set_config('role', caller_role, true);
+  PERFORM tenfold._run_as_owner(format('SELECT tenfold._claim_schema(%L)', part.schema_name));
+  PERFORM tenfold._run_as_owner(format('SELECT tenfold._run_migrations(%L)', part.module));
+  PERFORM tenfold._run_as_owner(format(
+    'INSERT INTO tenfold.module AS m (module, version) VALUES (%L, tenfold.version())
+       ON CONFLICT (module) DO UPDATE SET version = excluded.version, installed_at = clock_timestamp()
+       WHERE m.version <> excluded.version', part.module));
 END
 $$;
 COMMENT ON FUNCTION tenfold._install_one IS 'installs one module as tenfold_owner; what it needs is there already';
 
 CREATE OR REPLACE FUNCTION tenfold._check_extensions(part tenfold.module_source) RETURNS void
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   missing text;
@@ -109,19 +110,35 @@ END
 $$;
 COMMENT ON FUNCTION tenfold._check_extensions IS 'raises TF004 if an extension that the module needs is absent';
 
--- Module SQL names everything with its schema, but for the types and functions of the extensions it needs, which
--- may live anywhere.
-CREATE OR REPLACE FUNCTION tenfold._install_path() RETURNS text
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-  SELECT concat_ws(', ', 'pg_catalog', string_agg(DISTINCT quote_ident(n.nspname), ', '), 'pg_temp')
-  FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
-  WHERE n.nspname <> 'pg_catalog' AND e.extname IN (SELECT unnest(s.extensions) FROM tenfold.module_source s);
-END;
-COMMENT ON FUNCTION tenfold._install_path IS 'the search_path under which modules are installed';
+-- Scripts resolve names in pg_catalog only: where others may create in the schema of an extension (public, say), a function
+-- of theirs whose arguments fit better than pg_catalog's would be bound into a view. What an extension brought is named
+-- @EXTENSION@.NAME.
+CREATE OR REPLACE FUNCTION tenfold._script_of(step tenfold.migration_source) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  script text := step.body;
+  found_in record;
+BEGIN
+  FOR found_in IN SELECT e.extname, n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace LOOP
+    script := replace(script, format('@%s@.', found_in.extname), quote_ident(found_in.nspname) || '.');
+  END LOOP;
+  RETURN script;
+END
+$$;
+COMMENT ON FUNCTION tenfold._script_of IS 'the text of a script, with the schemas in which this database has its extensions';
+
+-- Without @EXTENSION@., since the first release had none.
+CREATE OR REPLACE FUNCTION tenfold._checksum_of(step tenfold.migration_source) RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+RETURN md5(regexp_replace(step.body, '@[a-z_]+@[.]', '', 'g'));
+COMMENT ON FUNCTION tenfold._checksum_of IS 'the md5 by which a once-only script is known';
 
 CREATE OR REPLACE FUNCTION tenfold._claim_schema(wanted text) RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   owner text := (SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = wanted);
@@ -139,16 +156,17 @@ COMMENT ON FUNCTION tenfold._claim_schema IS 'creates a module''s schema; raises
 
 CREATE OR REPLACE FUNCTION tenfold._run_migrations(wanted text) RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   step tenfold.migration_source;
 BEGIN
   FOR step IN SELECT * FROM tenfold.migration_source s WHERE s.module = wanted ORDER BY s.position LOOP
     CONTINUE WHEN step.once AND tenfold._is_applied(step);
-    EXECUTE step.body;
+    EXECUTE tenfold._script_of(step);
     IF step.once THEN
       INSERT INTO tenfold.migration (module, name, checksum, version)
-        VALUES (step.module, step.name, md5(step.body), tenfold.version());
+        VALUES (step.module, step.name, tenfold._checksum_of(step), tenfold.version());
     END IF;
   END LOOP;
 END
@@ -157,6 +175,7 @@ COMMENT ON FUNCTION tenfold._run_migrations IS 'applies a module''s pending migr
 
 CREATE OR REPLACE FUNCTION tenfold._is_applied(step tenfold.migration_source) RETURNS boolean
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   applied text;
@@ -165,7 +184,7 @@ BEGIN
     RETURN false;  -- the very first script of the kernel makes it
   END IF;
   SELECT m.checksum INTO applied FROM tenfold.migration m WHERE m.module = step.module AND m.name = step.name;
-  IF applied <> md5(step.body) THEN
+  IF applied <> tenfold._checksum_of(step) THEN
     RAISE EXCEPTION 'migration %/% was changed after it was applied', step.module, step.name
       USING ERRCODE = 'TF006', HINT = 'A migration is frozen once released: undo the edit and add a new one.';
   END IF;
@@ -174,16 +193,17 @@ END
 $$;
 COMMENT ON FUNCTION tenfold._is_applied IS 'whether a once-only script ran already; TF006 if it is not the same text';
 
--- An event trigger needs a superuser. Where install() is run by somebody else, the view tenfold.installed still
--- stops a DROP EXTENSION without CASCADE.
-CREATE OR REPLACE FUNCTION tenfold._guard_drop_extension() RETURNS void
+-- Once, the event trigger called a function that tenfold_owner could replace, and it ran as whoever dropped something.
+CREATE OR REPLACE FUNCTION tenfold._drop_old_guard() RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
 AS $$
 BEGIN
-  IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
-     AND NOT EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'tenfold_refuse_drop') THEN
-    CREATE EVENT TRIGGER tenfold_refuse_drop ON sql_drop EXECUTE FUNCTION tenfold._refuse_drop();
+  IF current_setting('is_superuser')::boolean THEN
+    DROP EVENT TRIGGER IF EXISTS tenfold_refuse_drop;
+    DROP FUNCTION IF EXISTS tenfold._refuse_drop();
   END IF;
 END
 $$;
-COMMENT ON FUNCTION tenfold._guard_drop_extension IS 'creates the event trigger that refuses DROP EXTENSION tenfold while its tables exist';
+COMMENT ON FUNCTION tenfold._drop_old_guard IS 'takes away the event trigger of version 0.0.1, which a dump of it brings along; as a superuser';

@@ -24,6 +24,12 @@ BEGIN
                  WHERE s.setrole = 'tenfold_authenticator'::regrole AND setting LIKE 'statement_timeout=%') THEN
     ALTER ROLE tenfold_authenticator SET statement_timeout = '30s';
   END IF;
+  -- pg_cron's login: no superuser, for tenfold_owner may replace what the jobs run. It needs no password where pg_cron
+  -- uses background workers.
+  ALTER ROLE tenfold_scheduler LOGIN;
+  ALTER ROLE tenfold_scheduler SET search_path = pg_catalog, pg_temp;
+  GRANT tenfold_owner TO tenfold_scheduler;
+  EXECUTE format('GRANT CONNECT ON DATABASE %I TO tenfold_scheduler', current_database());
 
   EXECUTE format('GRANT CREATE ON DATABASE %I TO tenfold_owner', current_database());
   ALTER SCHEMA tenfold OWNER TO tenfold_owner;
@@ -61,6 +67,7 @@ COMMENT ON FUNCTION tenfold._open_cron IS
 CREATE OR REPLACE FUNCTION tenfold._close_cron() RETURNS void
 LANGUAGE plpgsql
 SET client_min_messages = warning
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron') THEN
@@ -75,5 +82,5 @@ COMMENT ON FUNCTION tenfold._close_cron IS 'takes back what _open_cron() did; su
 CREATE OR REPLACE FUNCTION tenfold._role_names() RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ARRAY['tenfold_owner', 'tenfold_anonymous', 'tenfold_user', 'tenfold_merchant', 'tenfold_operator', 'tenfold_worker',
-  'tenfold_authenticator'];
-COMMENT ON FUNCTION tenfold._role_names IS 'the roles of tenfold; but for tenfold_authenticator all NOLOGIN: grant them to your own login roles';
+  'tenfold_authenticator', 'tenfold_scheduler'];
+COMMENT ON FUNCTION tenfold._role_names IS 'the roles of tenfold; but for tenfold_authenticator and tenfold_scheduler (pg_cron''s) all NOLOGIN: grant them to your own login roles';

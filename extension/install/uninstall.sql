@@ -1,6 +1,7 @@
 CREATE OR REPLACE FUNCTION tenfold.uninstall(module text, confirm text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql
 SET client_min_messages = warning
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   part tenfold.module_source;
@@ -14,12 +15,8 @@ BEGIN
     PERFORM tenfold._drop_kernel();
     PERFORM tenfold._close_cron() WHERE current_setting('is_superuser')::boolean;  -- as with _open_cron(), others may not
   ELSE
-    PERFORM tenfold._drop_routes(part.module);
-    PERFORM tenfold._forget_metrics(part.module);
+    PERFORM tenfold._run_as_owner(format('SELECT tenfold._forget_module(%L)', part.module));
     EXECUTE format('DROP SCHEMA %I CASCADE', part.schema_name);
-    DELETE FROM tenfold.scheduled_job j WHERE j.module = part.module;
-    DELETE FROM tenfold.migration m WHERE m.module = part.module;
-    DELETE FROM tenfold.module m WHERE m.module = part.module;
   END IF;
 END
 $$;
@@ -29,6 +26,7 @@ COMMENT ON FUNCTION tenfold.uninstall IS
 
 CREATE OR REPLACE FUNCTION tenfold._check_can_uninstall(wanted text, confirm text) RETURNS void
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   dependants text;
@@ -51,13 +49,30 @@ END
 $$;
 COMMENT ON FUNCTION tenfold._check_can_uninstall IS 'raises unless the module is installed, nobody needs it, and the caller confirmed';
 
+CREATE OR REPLACE FUNCTION tenfold._forget_module(wanted text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  PERFORM tenfold._drop_routes(wanted);
+  PERFORM tenfold._forget_metrics(wanted);
+  DELETE FROM tenfold.scheduled_job j WHERE j.module = wanted;
+  DELETE FROM tenfold.migration m WHERE m.module = wanted;
+  DELETE FROM tenfold.module m WHERE m.module = wanted;
+END
+$$;
+COMMENT ON FUNCTION tenfold._forget_module IS 'deletes what the kernel knows of a module; runs as tenfold_owner';
+
 CREATE OR REPLACE FUNCTION tenfold._unschedule_jobs(wanted text) RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron') THEN
-    PERFORM cron.unschedule(c.jobid) FROM cron.job c JOIN tenfold.scheduled_job j
-      ON c.jobname = tenfold._cron_name(j.name) WHERE j.module = wanted;
+    PERFORM cron.unschedule(c.jobid) FROM cron.job c
+      JOIN jsonb_array_elements_text(tenfold._run_as_owner(format(
+        'SELECT coalesce(jsonb_agg(j.name), ''[]'') FROM tenfold.scheduled_job j WHERE j.module = %L', wanted))::jsonb) AS j(name)
+      ON c.jobname = tenfold._cron_name(j.name);
   END IF;
 END
 $$;
@@ -65,6 +80,7 @@ COMMENT ON FUNCTION tenfold._unschedule_jobs IS 'takes a module''s jobs out of p
 
 CREATE OR REPLACE FUNCTION tenfold._drop_routes(wanted text) RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   called text;
@@ -80,11 +96,11 @@ COMMENT ON FUNCTION tenfold._drop_routes IS 'takes a module''s routes away, and 
 -- Schema tenfold holds the extension's members as well: only what install() made goes.
 CREATE OR REPLACE FUNCTION tenfold._drop_kernel() RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   statement text;
 BEGIN
-  DROP EVENT TRIGGER IF EXISTS tenfold_refuse_drop;
   DROP SCHEMA IF EXISTS tenfold_api CASCADE;
   -- (objsubid: a column that partitions a table hangs on it, too.) An array: what the list names may go with what stands before it.
   FOREACH statement IN ARRAY ARRAY(

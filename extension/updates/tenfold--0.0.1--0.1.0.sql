@@ -4,3 +4,9 @@ ALTER TABLE tenfold.module_source ADD COLUMN IF NOT EXISTS extensions text[] NOT
 
 -- uninstall() wants to be confirmed.
 DROP FUNCTION tenfold.uninstall(text);
+
+-- They called what tenfold_owner could replace.
+DROP EVENT TRIGGER IF EXISTS tenfold_refuse_drop;
+DROP FUNCTION IF EXISTS tenfold._refuse_drop();
+DROP FUNCTION tenfold._guard_drop_extension();
+DROP FUNCTION tenfold._install_path();

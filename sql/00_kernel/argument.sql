@@ -3,6 +3,7 @@
 CREATE OR REPLACE FUNCTION tenfold._in_range(what text, value anycompatible, lowest anycompatible, highest anycompatible)
 RETURNS anycompatible
 LANGUAGE plpgsql STABLE PARALLEL SAFE  -- were it immutable, the planner would ask it, whatever condition stands before it
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF value IS NULL OR value NOT BETWEEN lowest AND highest THEN

@@ -5,6 +5,7 @@ CREATE OR REPLACE FUNCTION tenfold.audit(
   OUT parked bigint, OUT running bigint, OUT dead bigint, OUT difference bigint, OUT lost_ids bigint[], OUT ok boolean) RETURNS SETOF record
 LANGUAGE sql STABLE PARALLEL SAFE
 SET enable_nestloop = off  -- statistics of a queue are always of another time
+SET search_path = pg_catalog, pg_temp
 AS $$
   WITH since AS MATERIALIZED (
     SELECT CASE WHEN "window" IS NULL THEN '-infinity' ELSE clock_timestamp() - tenfold._in_range('window', "window", '0', interval '100 years') END AS at
@@ -42,6 +43,7 @@ COMMENT ON FUNCTION tenfold.audit IS
 
 CREATE OR REPLACE FUNCTION tenfold.run_audit() RETURNS bigint
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   at timestamptz := clock_timestamp();

@@ -3,6 +3,7 @@
 
 CREATE OR REPLACE FUNCTION tenfold._note_bad_row(task text, name text, state text, problem text) RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RAISE WARNING '% passes over %: %', task, name, problem
@@ -18,11 +19,13 @@ COMMENT ON FUNCTION tenfold._note_bad_row IS 'says which row a task passed over,
 
 CREATE OR REPLACE FUNCTION tenfold._recent_bad_rows() RETURNS SETOF tenfold.bad_row
 LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$ SELECT b.* FROM tenfold.bad_row b WHERE b.last_at > clock_timestamp() - interval '1 hour' $$;
 COMMENT ON FUNCTION tenfold._recent_bad_rows IS 'what was passed over within the last hour';
 
 CREATE OR REPLACE FUNCTION tenfold._doctor_rows(OUT "check" text, OUT ok boolean, OUT detail text, OUT mend text)
 LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT 'bad rows', count(*) = 0, coalesce(string_agg(format('%s: %s', b.task, b.name), ', '), 'none within an hour'),
     'SELECT * FROM tenfold.bad_row; -- mend each: it is told of for an hour after its last failure'
@@ -32,5 +35,6 @@ COMMENT ON FUNCTION tenfold._doctor_rows IS 'the row of doctor() on what tasks p
 
 CREATE OR REPLACE FUNCTION tenfold._bad_row_metrics(OUT name text, OUT labels jsonb, OUT value double precision) RETURNS SETOF record
 LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$ SELECT 'tenfold_bad_rows', '{}'::jsonb, count(*)::double precision FROM tenfold._recent_bad_rows() $$;
 COMMENT ON FUNCTION tenfold._bad_row_metrics IS 'the metric of what tasks passed over';

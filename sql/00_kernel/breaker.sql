@@ -32,6 +32,7 @@ COMMENT ON FUNCTION tenfold.breaker_report IS
 -- Who may not write leaves them to the next.
 CREATE OR REPLACE FUNCTION tenfold._write_breaker_events(provider text) RETURNS void
 LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF current_setting('transaction_read_only') = 'off' THEN
@@ -46,6 +47,7 @@ COMMENT ON FUNCTION tenfold._write_breaker_events IS
 
 CREATE OR REPLACE FUNCTION tenfold.purge_breaker_events(keep interval DEFAULT '90 days') RETURNS bigint
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   oldest timestamptz := clock_timestamp() - tenfold._checked_keep(keep);

@@ -2,6 +2,7 @@
 
 CREATE OR REPLACE FUNCTION tenfold._consumer(consumer text) RETURNS tenfold.consumer
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   found_consumer tenfold.consumer;
@@ -17,6 +18,7 @@ COMMENT ON FUNCTION tenfold._consumer IS 'the row of a consumer; raises TF052 wh
 
 CREATE OR REPLACE FUNCTION tenfold._refuse_fenced(c tenfold.consumer, epoch bigint) RETURNS void
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF c.epoch IS DISTINCT FROM epoch THEN
@@ -30,6 +32,7 @@ COMMENT ON FUNCTION tenfold._refuse_fenced IS 'raises TF050 unless this is the c
 -- Locked until the transaction ends, so that of two who finish the same batch the second sees what the first did.
 CREATE OR REPLACE FUNCTION tenfold._lock_consumer(consumer text, epoch bigint) RETURNS tenfold.consumer
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   c tenfold.consumer;
@@ -48,6 +51,7 @@ COMMENT ON FUNCTION tenfold._lock_consumer IS 'the row of a consumer, locked; ra
 CREATE OR REPLACE FUNCTION tenfold._position(consumer_id int) RETURNS tenfold.consumer_position
 LANGUAGE plpgsql
 SET enable_seqscan = off  -- no statistics are kept of the log
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   newest tenfold.consumer_position;
@@ -60,12 +64,14 @@ COMMENT ON FUNCTION tenfold._position IS 'how far a consumer is';
 
 CREATE OR REPLACE FUNCTION tenfold._position_slot() RETURNS smallint
 LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
 AS $$ SELECT (extract(epoch FROM clock_timestamp())::bigint / 300 % 3)::smallint $$;
 COMMENT ON FUNCTION tenfold._position_slot IS 'the table of positions that these five minutes go to';
 
 CREATE OR REPLACE FUNCTION tenfold._move_position(consumer_id int, tick_id bigint, event_seq bigint, incarnation int, snapshot pg_snapshot,
   within_tick bigint DEFAULT 0, after_event bigint DEFAULT 0) RETURNS void
 LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
 AS $$
   INSERT INTO tenfold.consumer_position (tick_id, event_seq, within_tick, after_event, moved_at, consumer_id, incarnation, slot, snapshot)
   VALUES (tick_id, event_seq, within_tick, after_event, clock_timestamp(), consumer_id, incarnation, tenfold._position_slot(), snapshot)
@@ -74,6 +80,7 @@ COMMENT ON FUNCTION tenfold._move_position IS 'sets how far a consumer is';
 
 CREATE OR REPLACE FUNCTION tenfold._topic_ids(topics text[]) RETURNS int[]
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   PERFORM tenfold._check_lists('topics', topics);
@@ -90,6 +97,7 @@ COMMENT ON FUNCTION tenfold._topic_ids IS 'the ids of topics by name, NULL for {
 -- A tick of its own, so that "end" is now. Before the first tick there is nothing that was seen.
 CREATE OR REPLACE FUNCTION tenfold._start_consumer(consumer_id int, start text) RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   newest tenfold.tick;
@@ -156,6 +164,7 @@ COMMENT ON FUNCTION tenfold.drop_consumer IS 'forgets a consumer, its position a
 -- Two index scans: what began after the older snapshot, and what was under way then. Inlined where it is used.
 CREATE OR REPLACE FUNCTION tenfold._batch(wanted_incarnation int, seen pg_snapshot, visible pg_snapshot, topic_ids int[]) RETURNS SETOF tenfold.event
 LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT e.* FROM tenfold.event e
   WHERE e.xid >= pg_snapshot_xmax(seen) AND e.xid < pg_snapshot_xmax(visible) AND pg_visible_in_snapshot(e.xid, visible)
@@ -176,6 +185,7 @@ COMMENT ON FUNCTION tenfold._is_seen IS 'whether a consumer is beyond an event';
 CREATE OR REPLACE FUNCTION tenfold._next_tick(p tenfold.consumer_position, max_events int) RETURNS tenfold.tick
 LANGUAGE plpgsql
 SET enable_seqscan = off  -- no statistics are kept of the log
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   first tenfold.tick;
@@ -220,6 +230,7 @@ COMMENT ON FUNCTION tenfold.next_batch IS
 
 CREATE OR REPLACE FUNCTION tenfold._at(c tenfold.consumer, from_tick bigint) RETURNS tenfold.consumer_position
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   p tenfold.consumer_position := tenfold._position(c.consumer_id);
@@ -236,6 +247,7 @@ COMMENT ON FUNCTION tenfold._at IS 'the position of a consumer; raises TF051 unl
 CREATE OR REPLACE FUNCTION tenfold._tick_after(p tenfold.consumer_position, to_tick bigint) RETURNS tenfold.tick
 LANGUAGE plpgsql
 SET enable_seqscan = off  -- no statistics are kept of the log
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   t tenfold.tick;
@@ -256,6 +268,7 @@ COMMENT ON FUNCTION tenfold._seen_before IS 'what a position has seen of a tick'
 
 CREATE OR REPLACE FUNCTION tenfold._refuse_finished(c tenfold.consumer, p tenfold.consumer_position) RETURNS void
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RAISE EXCEPTION 'consumer "%" has finished this batch up to event %', c.name, p.after_event
@@ -268,6 +281,7 @@ COMMENT ON FUNCTION tenfold._refuse_finished IS 'raises TF051: a part of a batch
 CREATE OR REPLACE FUNCTION tenfold._batch_part(c tenfold.consumer, t tenfold.tick, seen pg_snapshot, after bigint, has_retries boolean)
 RETURNS SETOF tenfold.event
 LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT e.* FROM tenfold._batch((t).incarnation, seen, (t).snapshot, (c).topic_ids) e
   WHERE e.event_id > after AND (NOT has_retries OR NOT EXISTS (
@@ -278,6 +292,7 @@ COMMENT ON FUNCTION tenfold._batch_part IS 'the events of a batch above an id, w
 -- Ahead of its position nothing of the log is emptied: there, a tick is as good.
 CREATE OR REPLACE FUNCTION tenfold._from(c tenfold.consumer, from_tick bigint) RETURNS tenfold.consumer_position
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   p tenfold.consumer_position := tenfold._position(c.consumer_id);

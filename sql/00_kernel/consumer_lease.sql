@@ -3,6 +3,7 @@
 
 CREATE OR REPLACE FUNCTION tenfold._refuse_unknown_consumers(names text[]) RETURNS void
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   PERFORM tenfold._consumer(n.name) FROM unnest(names) AS n(name) WHERE NOT EXISTS (SELECT FROM tenfold.consumer c WHERE c.name = n.name);
@@ -12,6 +13,7 @@ COMMENT ON FUNCTION tenfold._refuse_unknown_consumers IS 'raises TF052 if one of
 
 CREATE OR REPLACE FUNCTION tenfold._consumer_share(instance text, names text[]) RETURNS int
 LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT ceil(cardinality(_consumer_share.names)::numeric / count(*))::int FROM tenfold.consumer_instance i
   WHERE i.instance = _consumer_share.instance OR (i.expires_at > clock_timestamp() AND i.names && _consumer_share.names)
@@ -21,6 +23,7 @@ COMMENT ON FUNCTION tenfold._consumer_share IS 'how many of the named consumers 
 -- Rows that a batch has locked just now are left for the next time.
 CREATE OR REPLACE FUNCTION tenfold._give_up_consumers(instance text, names text[], share int) RETURNS void
 LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
 AS $$
   UPDATE tenfold.consumer c SET owner = NULL WHERE c.consumer_id = ANY (ARRAY(
     SELECT o.consumer_id FROM tenfold.consumer o WHERE o.owner = instance AND (o.name <> ALL (names) OR o.consumer_id NOT IN (
@@ -31,6 +34,7 @@ COMMENT ON FUNCTION tenfold._give_up_consumers IS 'frees those of an instance th
 
 CREATE OR REPLACE FUNCTION tenfold._take_consumers(instance text, names text[], share int) RETURNS void
 LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
 AS $$
   UPDATE tenfold.consumer c SET owner = instance, epoch = nextval('tenfold.consumer_epoch') WHERE c.consumer_id = ANY (ARRAY(
     SELECT f.consumer_id FROM tenfold.consumer f

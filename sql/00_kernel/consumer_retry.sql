@@ -8,6 +8,7 @@ COMMENT ON FUNCTION tenfold._blocks IS 'whether later events of the key wait for
 
 CREATE OR REPLACE FUNCTION tenfold._park(c tenfold.consumer, e tenfold.event) RETURNS void
 LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
 AS $$
   INSERT INTO tenfold.event_retry (consumer_id, event_id, state, attempts, due_at, xid, incarnation, topic_id, key, payload, headers, published_at)
   VALUES ((c).consumer_id, (e).event_id, 'parked', 0, clock_timestamp(), (e).xid, (e).incarnation, (e).topic_id, (e).key, (e).payload, (e).headers, (e).published_at)
@@ -17,6 +18,7 @@ COMMENT ON FUNCTION tenfold._park IS 'sets an event aside until its key is free'
 
 CREATE OR REPLACE FUNCTION tenfold._park_blocked(c tenfold.consumer, t tenfold.tick, seen pg_snapshot) RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   PERFORM tenfold._park(c, e) FROM tenfold._batch(t.incarnation, seen, t.snapshot, c.topic_ids) e
@@ -29,6 +31,7 @@ COMMENT ON FUNCTION tenfold._park_blocked IS 'sets aside the events of a batch w
 -- Of events that failed in this very transaction: the batch was read before that.
 CREATE OR REPLACE FUNCTION tenfold._park_followers(c tenfold.consumer, t tenfold.tick, seen pg_snapshot) RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF EXISTS (SELECT FROM tenfold.event_retry r WHERE r.consumer_id = c.consumer_id AND r.failed_in = pg_current_xact_id_if_assigned()) THEN
@@ -45,6 +48,7 @@ CREATE OR REPLACE FUNCTION tenfold._seek_event(p tenfold.consumer_position, want
 LANGUAGE plpgsql
 SET enable_seqscan = off  -- no statistics are kept of the log
 SET enable_bitmapscan = off
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   t tenfold.tick;
@@ -72,6 +76,7 @@ COMMENT ON FUNCTION tenfold._seek_event IS 'an event beyond a position, by its i
 CREATE OR REPLACE FUNCTION tenfold._is_finished(p tenfold.consumer_position, e tenfold.event) RETURNS boolean
 LANGUAGE plpgsql
 SET enable_seqscan = off  -- no statistics are kept of the log
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN e.event_id <= p.after_event AND EXISTS (
@@ -82,6 +87,7 @@ COMMENT ON FUNCTION tenfold._is_finished IS 'whether an event beyond a position 
 
 CREATE OR REPLACE FUNCTION tenfold._failed_event(c tenfold.consumer, wanted_id bigint) RETURNS tenfold.event_retry
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   r tenfold.event_retry;
@@ -153,6 +159,7 @@ CREATE OR REPLACE FUNCTION tenfold._due_retries(c tenfold.consumer, p tenfold.co
   OUT event_id bigint, OUT name text, OUT key text, OUT payload jsonb, OUT headers jsonb, OUT published_at timestamptz, OUT attempts int, OUT bytes bigint)
 RETURNS SETOF record
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN QUERY SELECT d.event_id, t.name, d.key, d.payload, d.headers, d.published_at, d.attempts,

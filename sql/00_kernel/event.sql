@@ -28,6 +28,7 @@ ALTER TABLE tenfold.topic ENABLE ALWAYS TRIGGER topic_changed;  -- also where lo
 
 CREATE OR REPLACE FUNCTION tenfold._topic(topic text) RETURNS tenfold.topic
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   found_topic tenfold.topic;
@@ -51,6 +52,7 @@ COMMENT ON FUNCTION tenfold._event_bytes IS 'the bytes of an event as text; NULL
 
 CREATE OR REPLACE FUNCTION tenfold._check_event(t tenfold.topic, key text, payload jsonb, headers jsonb) RETURNS void
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   bytes CONSTANT bigint := tenfold._event_bytes(key, payload, headers);
@@ -78,6 +80,7 @@ COMMENT ON FUNCTION tenfold._check_event IS 'raises 22004, TF055, TF023 or TF054
 
 CREATE OR REPLACE FUNCTION tenfold._check_headers(headers jsonb) RETURNS void
 LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   wrong text := jsonb_typeof(headers);
@@ -96,6 +99,7 @@ COMMENT ON FUNCTION tenfold._check_headers IS 'raises TF054 unless the headers a
 -- By pages where the table is as we made it, else by rows.
 CREATE OR REPLACE FUNCTION tenfold._append_events(t tenfold.topic, keys text[], payloads jsonb[], headers jsonb[]) RETURNS bigint
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   last_id bigint;
@@ -123,6 +127,7 @@ COMMENT ON FUNCTION tenfold._append_events IS 'puts events into the log, whateve
 
 CREATE OR REPLACE FUNCTION tenfold._check_events(t tenfold.topic, keys text[], payloads jsonb[], headers jsonb[]) RETURNS void
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   PERFORM tenfold._check_event(t, e.key, e.payload, coalesce(e.headers, '{}'))

@@ -4,6 +4,7 @@
 CREATE OR REPLACE FUNCTION tenfold._lost_ticks(position_tick bigint) RETURNS bigint
 LANGUAGE plpgsql
 SET enable_seqscan = off  -- no statistics are kept of the log
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN (
@@ -21,6 +22,7 @@ COMMENT ON FUNCTION tenfold._lost_ticks IS 'how many ticks after this one are no
 CREATE OR REPLACE FUNCTION tenfold._has_foreign_events() RETURNS boolean
 LANGUAGE plpgsql
 SET enable_seqscan = off  -- no statistics are kept of the log
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   newest tenfold.tick := tenfold._newest_tick();
@@ -36,6 +38,7 @@ COMMENT ON FUNCTION tenfold._has_foreign_events IS 'whether there are events of 
 CREATE OR REPLACE FUNCTION tenfold._log_problem(p tenfold.consumer_position) RETURNS text
 LANGUAGE plpgsql
 SET enable_seqscan = off  -- no statistics are kept of the log
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   lost bigint := tenfold._lost_ticks(p.tick_id);

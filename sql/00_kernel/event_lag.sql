@@ -4,6 +4,7 @@
 CREATE OR REPLACE FUNCTION tenfold._unread(c tenfold.consumer, p tenfold.consumer_position, bound int, OUT events bigint, OUT oldest timestamptz)
 LANGUAGE plpgsql
 SET enable_seqscan = off  -- no statistics are kept of the log
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   SELECT count(*), min(u.published_at) INTO events, oldest FROM (
@@ -55,6 +56,7 @@ COMMENT ON FUNCTION tenfold._consumer_lag IS 'the rows of tenfold.outbox_lag';
 
 CREATE OR REPLACE FUNCTION tenfold._event_metrics(OUT name text, OUT labels jsonb, OUT value double precision) RETURNS SETOF record
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   l record;

@@ -13,6 +13,7 @@ COMMENT ON FUNCTION tenfold._is_empty_slot IS 'whether nothing was written to a 
 -- Whom a slot must still serve: consumers, and whoever will begin at the newest tick.
 CREATE OR REPLACE FUNCTION tenfold._readers() RETURNS SETOF tenfold.consumer_position
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   t tenfold.tick := tenfold._newest_tick();
@@ -26,6 +27,7 @@ COMMENT ON FUNCTION tenfold._readers IS 'the position of each consumer, and the 
 CREATE OR REPLACE FUNCTION tenfold._has_unseen(slot int, p tenfold.consumer_position) RETURNS boolean
 LANGUAGE plpgsql
 SET enable_seqscan = off  -- no statistics are kept of the log
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   found_one boolean;
@@ -48,6 +50,7 @@ COMMENT ON FUNCTION tenfold._has_unseen IS 'whether a slot holds an event or a t
 CREATE OR REPLACE FUNCTION tenfold._empty_slot(slot int) RETURNS boolean
 LANGUAGE plpgsql
 SET lock_timeout = '100ms'
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   EXECUTE format('LOCK TABLE tenfold.event_%1$s, tenfold.tick_%1$s IN ACCESS EXCLUSIVE MODE', slot);
@@ -65,6 +68,7 @@ COMMENT ON FUNCTION tenfold._empty_slot IS 'empties a slot if every reader is be
 
 CREATE OR REPLACE FUNCTION tenfold._try_to_empty(slot int) RETURNS text
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF EXISTS (SELECT FROM tenfold._readers() p WHERE tenfold._has_unseen(_try_to_empty.slot, p)) THEN
@@ -80,6 +84,7 @@ COMMENT ON FUNCTION tenfold._try_to_empty IS 'empties a slot if it can; says so,
 -- Each slot that is kept doubles how long the next one lasts.
 CREATE OR REPLACE FUNCTION tenfold._turn_slots() RETURNS text
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   state tenfold.event_state;
@@ -105,6 +110,7 @@ COMMENT ON FUNCTION tenfold._turn_slots IS 'lets what comes go to an empty slot,
 CREATE OR REPLACE FUNCTION tenfold._empty_positions(slot int) RETURNS text
 LANGUAGE plpgsql
 SET lock_timeout = '100ms'
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   copied int;
@@ -130,6 +136,7 @@ COMMENT ON FUNCTION tenfold._empty_positions IS 'copies on what is newest in a t
 
 CREATE OR REPLACE FUNCTION tenfold._turn_positions() RETURNS text
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   oldest int := (tenfold._position_slot() + 1) % 3;

@@ -3,10 +3,11 @@
 -- Two ticks must not have one snapshot, and a position must not be read as it was.
 CREATE OR REPLACE FUNCTION tenfold._refuse_old_snapshot() RETURNS void
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-    RAISE EXCEPTION 'a transaction of % cannot see how far the log is', upper(current_setting('transaction_isolation'))
+    RAISE EXCEPTION 'a transaction of % cannot see how far the log is', upper(current_setting('transaction_isolation') COLLATE "C")
       USING ERRCODE = '25001', HINT = 'Begin it with ISOLATION LEVEL READ COMMITTED.';
   END IF;
 END
@@ -16,6 +17,7 @@ COMMENT ON FUNCTION tenfold._refuse_old_snapshot IS 'raises 25001 unless each st
 CREATE OR REPLACE FUNCTION tenfold._newest_tick() RETURNS tenfold.tick
 LANGUAGE plpgsql
 SET enable_seqscan = off  -- no statistics are kept of the log
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   newest tenfold.tick;
@@ -28,6 +30,7 @@ COMMENT ON FUNCTION tenfold._newest_tick IS 'the newest tick; there always is on
 
 CREATE OR REPLACE FUNCTION tenfold._event_seq() RETURNS bigint
 LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
 AS $$ SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END FROM tenfold.event_id s $$;
 COMMENT ON FUNCTION tenfold._event_seq IS 'the highest event id given out so far';
 
@@ -37,6 +40,7 @@ COMMENT ON FUNCTION tenfold._event_seq IS 'the highest event id given out so far
 -- state), since the closing tick sees what is not committed, too.
 CREATE OR REPLACE FUNCTION tenfold._open_incarnation(last tenfold.tick, is_copy boolean) RETURNS tenfold.tick
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   closed int := (SELECT s.incarnation FROM tenfold.event_state s);
@@ -59,6 +63,7 @@ COMMENT ON FUNCTION tenfold._open_incarnation IS 'closes the incarnation by a ti
 -- are over. But what it publishes is yet to be seen: a consumer that begins at its own tick would miss it.
 CREATE OR REPLACE FUNCTION tenfold._tick_snapshot() RETURNS pg_snapshot
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   now CONSTANT pg_snapshot := pg_current_snapshot();
@@ -77,6 +82,7 @@ COMMENT ON FUNCTION tenfold._tick_snapshot IS 'the snapshot of a tick: as of now
 -- a tick shows, so it must survive a crash once it is seen.
 CREATE OR REPLACE FUNCTION tenfold._tick() RETURNS tenfold.tick
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   is_young boolean := pg_current_xact_id_if_assigned() IS NULL;

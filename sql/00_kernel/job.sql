@@ -31,6 +31,7 @@ COMMENT ON FUNCTION tenfold.pause_queue IS 'no job of this queue is claimed unti
 
 CREATE OR REPLACE FUNCTION tenfold._queue(queue text) RETURNS tenfold.queue
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   found_queue tenfold.queue;
@@ -48,6 +49,7 @@ COMMENT ON FUNCTION tenfold._queue IS 'the row of a queue; raises TF020 where th
 
 CREATE OR REPLACE FUNCTION tenfold._check_key(what text, key text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF length(key) > 255 THEN
@@ -59,6 +61,7 @@ COMMENT ON FUNCTION tenfold._check_key IS 'raises TF023 for more than 255 charac
 
 CREATE OR REPLACE FUNCTION tenfold._check_job(queue tenfold.queue, priority int, run_at timestamptz, max_attempts int) RETURNS void
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF priority NOT BETWEEN 0 AND 9 THEN
@@ -74,6 +77,7 @@ COMMENT ON FUNCTION tenfold._check_job IS 'raises TF025, TF026 or 22023 for what
 
 CREATE OR REPLACE FUNCTION tenfold._check_payload(queue tenfold.queue, payload jsonb) RETURNS void
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF payload IS NULL THEN
@@ -89,6 +93,7 @@ COMMENT ON FUNCTION tenfold._check_payload IS 'raises 22004 or TF022 for a paylo
 -- The transaction has its id before the clock is read: see tables/005_job.sql.
 CREATE OR REPLACE FUNCTION tenfold._due_at(run_at timestamptz DEFAULT NULL) RETURNS timestamptz
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   PERFORM pg_current_xact_id();
@@ -137,6 +142,7 @@ COMMENT ON FUNCTION tenfold.enqueue IS
 
 CREATE OR REPLACE FUNCTION tenfold._take_dedupe_key(queue_id int, dedupe_key text, job_id bigint) RETURNS bigint
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   first bigint;
@@ -191,6 +197,7 @@ COMMENT ON FUNCTION tenfold.enqueue_many IS
 CREATE OR REPLACE FUNCTION tenfold._enqueue_deduped(
   q tenfold.queue, payloads jsonb[], priority int, due timestamptz, dedupe_keys text[], concurrency_keys text[], max_attempts int) RETURNS SETOF bigint
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN QUERY WITH wanted AS MATERIALIZED (
@@ -242,6 +249,7 @@ COMMENT ON FUNCTION tenfold.cancel_job IS
 
 CREATE OR REPLACE FUNCTION tenfold._cancel_waiting(id bigint) RETURNS boolean
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   gone tenfold.job;
@@ -264,6 +272,7 @@ COMMENT ON FUNCTION tenfold._cancel_waiting IS 'takes a job out of its line, if 
 
 CREATE OR REPLACE FUNCTION tenfold._cancel_dead(id bigint) RETURNS boolean
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   gone tenfold.job_dead;
@@ -281,6 +290,7 @@ COMMENT ON FUNCTION tenfold._cancel_dead IS 'ends a dead letter as cancelled: it
 
 CREATE OR REPLACE FUNCTION tenfold._redrive_job(dead tenfold.job_dead) RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   -- Another job may have its dedupe key by now: this one then runs without.

@@ -5,6 +5,7 @@ CREATE OR REPLACE FUNCTION tenfold._expire_leases(most int, OUT expired bigint, 
 LANGUAGE plpgsql
 SET enable_seqscan = off  -- statistics of a queue are always of another time
 SET plan_cache_mode = force_generic_plan
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   job tenfold.job_running;
@@ -48,6 +49,7 @@ COMMENT ON FUNCTION tenfold.expire_leases IS 'ends the runs of workers that fell
 -- The keys of both parts are released in one pass, for their order.
 CREATE OR REPLACE FUNCTION tenfold.check_jobs() RETURNS bigint
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   ended record;
@@ -65,6 +67,7 @@ COMMENT ON FUNCTION tenfold.check_jobs IS 'ends silent workers'' leases, takes b
 CREATE OR REPLACE FUNCTION tenfold.purge_jobs() RETURNS bigint
 LANGUAGE plpgsql
 SET enable_nestloop = off  -- as above
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   oldest timestamptz := clock_timestamp() - (SELECT min(q.retention) FROM tenfold.queue q);

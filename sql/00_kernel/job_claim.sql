@@ -7,6 +7,7 @@ LANGUAGE plpgsql
 SET enable_seqscan = off  -- as above
 SET enable_bitmapscan = off
 SET plan_cache_mode = force_generic_plan
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   now timestamptz := clock_timestamp();
@@ -30,6 +31,7 @@ LANGUAGE plpgsql
 SET enable_seqscan = off  -- as above
 SET enable_bitmapscan = off
 SET plan_cache_mode = force_generic_plan
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   now timestamptz := clock_timestamp();
@@ -55,6 +57,7 @@ COMMENT ON FUNCTION tenfold._take_due IS 'takes the first jobs of a line';
 
 CREATE OR REPLACE FUNCTION tenfold._may_run(q tenfold.queue, keys text[]) RETURNS int
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN (SELECT coalesce(sum(least(k.jobs, greatest(0, q.concurrency - (
@@ -67,6 +70,7 @@ COMMENT ON FUNCTION tenfold._may_run IS 'how many of just parked jobs will be ad
 -- Who was parked though he may run goes back to his line, once the claim has all it wants: nobody's end would let him go on.
 CREATE OR REPLACE FUNCTION tenfold._admit_keys(q tenfold.queue, keys text[], worker text, most int) RETURNS SETOF tenfold.job_running
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   parked record;
@@ -87,6 +91,7 @@ COMMENT ON FUNCTION tenfold._admit_keys IS 'starts up to so many parked jobs of 
 
 CREATE OR REPLACE FUNCTION tenfold._check_worker(worker text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF worker IS NULL THEN

@@ -11,6 +11,7 @@
 CREATE OR REPLACE FUNCTION tenfold._lock_running(job_ids bigint[]) RETURNS void
 LANGUAGE plpgsql
 SET enable_seqscan = off  -- statistics of a queue are always of another time
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF cardinality(job_ids) > 1 THEN
@@ -28,6 +29,7 @@ COMMENT ON FUNCTION tenfold._key_lock IS 'the key of the lock (_lock(), job_key)
 -- Under the key's lock until the transaction ends, so that two who count do not both find the last place free.
 CREATE OR REPLACE FUNCTION tenfold._free_places(q tenfold.queue, key text) RETURNS bigint
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   PERFORM tenfold._lock('job_key', tenfold._key_lock(q.queue_id, key));
@@ -38,6 +40,7 @@ COMMENT ON FUNCTION tenfold._free_places IS 'how many more jobs of a concurrency
 
 CREATE OR REPLACE FUNCTION tenfold._take_parked(q tenfold.queue, key text, most bigint) RETURNS SETOF tenfold.job_parked
 LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
 AS $$
   DELETE FROM tenfold.job_parked p WHERE p.ctid = ANY (ARRAY(
     SELECT c.ctid FROM tenfold.job_parked c WHERE c.queue_id = q.queue_id AND c.concurrency_key = key
@@ -48,6 +51,7 @@ COMMENT ON FUNCTION tenfold._take_parked IS 'takes the oldest parked jobs of a k
 
 CREATE OR REPLACE FUNCTION tenfold._admit(q tenfold.queue, key text, worker text, most bigint) RETURNS SETOF tenfold.job_running
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   places bigint := least(tenfold._free_places(q, key), most);
@@ -63,6 +67,7 @@ COMMENT ON FUNCTION tenfold._admit IS 'starts as many of a key''s parked jobs as
 -- Counting the rest is left to _free_places(): more than may run would only be parked again.
 CREATE OR REPLACE FUNCTION tenfold._release_key(q tenfold.queue, key text) RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   places bigint := tenfold._free_places(q, key);
@@ -76,6 +81,7 @@ COMMENT ON FUNCTION tenfold._release_key IS 'lets the oldest parked jobs of a ke
 
 CREATE OR REPLACE FUNCTION tenfold._release_keys(queue_ids int[], keys text[]) RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   held record;
@@ -91,6 +97,7 @@ COMMENT ON FUNCTION tenfold._release_keys IS 'lets the next parked jobs of these
 
 CREATE OR REPLACE FUNCTION tenfold._try_release_keys(queue_ids int[], keys text[]) RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   held record;

@@ -2,6 +2,7 @@
 
 CREATE OR REPLACE FUNCTION tenfold._refuse_stale(job_ids bigint[], epochs bigint[], answered bigint[], skip_stale boolean) RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   stale record;
@@ -121,6 +122,7 @@ COMMENT ON FUNCTION tenfold._backoff IS 'the wait after the nth failed attempt: 
 
 CREATE OR REPLACE FUNCTION tenfold._end_attempt(job tenfold.job_running, reason text, retry boolean) RETURNS text
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   q tenfold.queue;

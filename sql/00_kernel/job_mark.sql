@@ -3,6 +3,7 @@
 -- The newest mark of a line; a line without one begins at the beginning.
 CREATE OR REPLACE FUNCTION tenfold._mark(queue_id int, priority int) RETURNS tenfold.job_mark
 LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT _mark.queue_id, _mark.priority::smallint, coalesce(m.mark_id, 0), coalesce(m.mark, '-infinity'), coalesce(m.safe_at, '-infinity'),
     coalesce(m.limit_at, '-infinity'), coalesce(m.limit_xid, '3')
@@ -16,6 +17,7 @@ LANGUAGE plpgsql STABLE
 SET enable_seqscan = off  -- statistics of a queue are always of another time
 SET enable_bitmapscan = off
 SET plan_cache_mode = force_generic_plan  -- planning would look at the ends of the index, which are dead entries
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF line.queue_id = 0 THEN
@@ -31,6 +33,7 @@ COMMENT ON FUNCTION tenfold._first_in_line IS 'the place of the first living row
 -- has reached came with a dump of another cluster: its time says nothing here.
 CREATE OR REPLACE FUNCTION tenfold._move_mark(queue_id int, priority int) RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   old tenfold.job_mark := tenfold._mark(queue_id, priority);
@@ -52,6 +55,7 @@ COMMENT ON FUNCTION tenfold._move_mark IS 'moves the mark of a line up to its fi
 
 CREATE OR REPLACE FUNCTION tenfold._check_marks() RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   line tenfold.job_mark;

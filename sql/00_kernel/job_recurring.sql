@@ -3,6 +3,7 @@
 
 CREATE OR REPLACE FUNCTION tenfold._cron_field(field text, lowest int, highest int) RETURNS int[]
 LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   named int[] := '{}';
@@ -12,7 +13,7 @@ DECLARE
   last int;
 BEGIN
   FOREACH part IN ARRAY string_to_array(field, ',') LOOP
-    piece := regexp_match(part, '^(?:(\*)|(\d{1,2})(?:-(\d{1,2}))?)(?:/([1-9]\d?))?$');
+    piece := regexp_match(part, E'^(?:(\\*)|(\\d{1,2})(?:-(\\d{1,2}))?)(?:/([1-9]\\d?))?$');
     first := coalesce(piece[2]::int, lowest);
     last := coalesce(piece[3]::int, CASE WHEN piece[1] IS NULL AND piece[4] IS NULL THEN first ELSE highest END);
     IF piece IS NULL OR first NOT BETWEEN lowest AND last OR last > highest THEN
@@ -29,15 +30,17 @@ COMMENT ON FUNCTION tenfold._cron_field IS 'the values that a field of a cron sc
 CREATE OR REPLACE FUNCTION tenfold._cron_fields(schedule text, OUT minutes int[], OUT hours int[], OUT days int[], OUT months int[], OUT weekdays int[],
   OUT either_day boolean)
 LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT tenfold._cron_field(f[1], 0, 59), tenfold._cron_field(f[2], 0, 23), tenfold._cron_field(f[3], 1, 31), tenfold._cron_field(f[4], 1, 12),
     tenfold._cron_field(f[5], 0, 7), f[3] NOT LIKE '*%' AND f[5] NOT LIKE '*%'
-  FROM (SELECT regexp_split_to_array(trim(schedule), '\s+')) AS s(f)
+  FROM (SELECT regexp_split_to_array(trim(schedule), E'\\s+')) AS s(f)
 $$;
 COMMENT ON FUNCTION tenfold._cron_fields IS 'what a cron schedule names; either_day: both days are restricted, so that, as cron has it, one that fits will do. Raises TF027';
 
 CREATE OR REPLACE FUNCTION tenfold._cron_day_fits(fields record, day date) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   by_day boolean := extract(day FROM day)::int = ANY (fields.days);
@@ -52,6 +55,7 @@ COMMENT ON FUNCTION tenfold._cron_day_fits IS 'whether a schedule names a day';
 
 CREATE OR REPLACE FUNCTION tenfold._clock_reached(time_zone text, at timestamptz) RETURNS timestamp
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   shown timestamp := at AT TIME ZONE time_zone;
@@ -66,6 +70,7 @@ COMMENT ON FUNCTION tenfold._clock_reached IS 'the furthest that a zone''s clock
 
 CREATE OR REPLACE FUNCTION tenfold._clock_reaches(time_zone text, wanted timestamp) RETURNS timestamptz
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   utc timestamptz := wanted AT TIME ZONE 'UTC';
@@ -80,6 +85,7 @@ COMMENT ON FUNCTION tenfold._clock_reaches IS 'when a zone''s clock first shows 
 
 CREATE OR REPLACE FUNCTION tenfold._last_named_minute(fields record, time_zone text, after timestamptz, until timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   reached timestamp := tenfold._clock_reached(time_zone, until);
@@ -99,6 +105,7 @@ COMMENT ON FUNCTION tenfold._last_named_minute IS 'the last time of (after, unti
 
 CREATE OR REPLACE FUNCTION tenfold._last_minute_within_a_day(fields record, time_zone text, after timestamptz, until timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   due timestamptz := until;
@@ -119,6 +126,7 @@ COMMENT ON FUNCTION tenfold._last_minute_within_a_day IS 'the last minute of (af
 -- A schedule of every hour runs each real hour: twice where the clock shows one twice, and not in one that it jumps over.
 CREATE OR REPLACE FUNCTION tenfold._last_hourly_minute(fields record, time_zone text, after timestamptz, until timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   due timestamptz := tenfold._last_minute_within_a_day(fields, time_zone, after, until);
@@ -139,6 +147,7 @@ COMMENT ON FUNCTION tenfold._last_hourly_minute IS 'the last time of (after, unt
 -- Nine years: the 29th of February comes once in eight.
 CREATE OR REPLACE FUNCTION tenfold._last_cron_minute(schedule text, time_zone text, after timestamptz, until timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   fields record := tenfold._cron_fields(schedule);
@@ -155,12 +164,13 @@ COMMENT ON FUNCTION tenfold._last_cron_minute IS 'the last due time of (after, u
 
 CREATE OR REPLACE FUNCTION tenfold._last_due(schedule text, time_zone text, after timestamptz, until timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   every interval;
   due timestamptz;
 BEGIN
-  IF schedule ~ '^\s*(\S+\s+){4}\S+\s*$' THEN
+  IF schedule ~ E'^\\s*(\\S+\\s+){4}\\S+\\s*$' THEN
     RETURN tenfold._last_cron_minute(schedule, time_zone, after, until);
   END IF;
   every := schedule::interval;
@@ -215,6 +225,7 @@ COMMENT ON FUNCTION tenfold.remove_recurring_job IS 'enqueues it no more; jobs t
 -- What stops one recurring job (its queue is gone) stops no other; recurring_run says why.
 CREATE OR REPLACE FUNCTION tenfold._run_recurring(recurring tenfold.recurring_job, due timestamptz) RETURNS boolean
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   id bigint;
@@ -237,6 +248,7 @@ COMMENT ON FUNCTION tenfold._run_recurring IS 'enqueues a recurring job for one 
 
 CREATE OR REPLACE FUNCTION tenfold.run_recurring_jobs(until timestamptz DEFAULT clock_timestamp()) RETURNS bigint
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   recurring tenfold.recurring_job;

@@ -2,12 +2,14 @@
 
 CREATE OR REPLACE FUNCTION tenfold._database_identity() RETURNS text
 LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$ SELECT tenfold._system_identifier() || '.' || d.oid FROM pg_database d WHERE d.datname = current_database() $$;
 COMMENT ON FUNCTION tenfold._database_identity IS 'names this database among all that exist: a restored dump has another one, a standby that took over the same';
 
 CREATE OR REPLACE FUNCTION tenfold._tick_fingerprint(tick_id bigint) RETURNS text
 LANGUAGE plpgsql STABLE
 SET enable_seqscan = off  -- no statistics are kept of the log
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN (SELECT md5(concat_ws(' ', t.incarnation, t.event_seq, t.snapshot, extract(epoch FROM t.ticked_at))) FROM tenfold.tick t

@@ -2,6 +2,7 @@
 
 CREATE OR REPLACE FUNCTION tenfold.create_kafka_sink(source text, topic text, handler regproc, start text DEFAULT 'beginning') RETURNS void
 LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   name text := (SELECT format('%I.%I', n.nspname, p.proname) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.oid = handler);
@@ -22,6 +23,7 @@ COMMENT ON FUNCTION tenfold.create_kafka_sink IS
 
 CREATE OR REPLACE FUNCTION tenfold.drop_kafka_sink(source text, topic text) RETURNS void
 LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
 AS $$
   DELETE FROM tenfold.kafka_sink s WHERE s.source = drop_kafka_sink.source AND s.topic = drop_kafka_sink.topic;
   DELETE FROM tenfold.kafka_offset o WHERE o.source = drop_kafka_sink.source AND o.topic = drop_kafka_sink.topic;
@@ -65,6 +67,7 @@ COMMENT ON FUNCTION tenfold.claim_kafka_partitions IS
 -- Its own first, so that nothing moves without need.
 CREATE OR REPLACE FUNCTION tenfold._kafka_share(source text, topics text[], partitions int[], instance text, share bigint, OUT topic text, OUT partition int) RETURNS SETOF record
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN QUERY SELECT o.topic, o.partition FROM tenfold.kafka_offset o JOIN unnest(topics, partitions) AS p(topic, partition) USING (topic, partition)
@@ -92,6 +95,7 @@ COMMENT ON FUNCTION tenfold._is_our_fault IS 'whether an error says nothing of t
 -- A message may come again: see set_kafka_offset().
 CREATE OR REPLACE FUNCTION tenfold._bury(source text, topic text, partition int, "offset" bigint, key bytea, payload bytea, headers jsonb, reason text, attempts int) RETURNS void
 LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
 AS $$
   INSERT INTO tenfold.kafka_dead AS d VALUES (source, topic, partition, "offset", key, payload, headers, left(reason, 10000), attempts, clock_timestamp())
   ON CONFLICT ON CONSTRAINT kafka_dead_pkey DO UPDATE SET reason = excluded.reason, attempts = d.attempts + excluded.attempts, is_redriven = false
@@ -100,6 +104,7 @@ COMMENT ON FUNCTION tenfold._bury IS 'makes a message a dead letter, or notes th
 
 CREATE OR REPLACE FUNCTION tenfold._hand_over(sink tenfold.kafka_sink, partition int, offsets bigint[], keys text[], payloads text[], headers text[]) RETURNS int
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   half int := cardinality(offsets) / 2;
@@ -128,6 +133,7 @@ COMMENT ON FUNCTION tenfold._hand_over IS 'calls the handler with a batch; where
 
 CREATE OR REPLACE FUNCTION tenfold._kafka_sink(source text, topic text) RETURNS tenfold.kafka_sink
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   sink tenfold.kafka_sink;
@@ -143,6 +149,7 @@ COMMENT ON FUNCTION tenfold._kafka_sink IS 'the row of a topic that a function g
 
 CREATE OR REPLACE FUNCTION tenfold._move_kafka_offset(source text, topic text, partition int, epoch bigint, expected bigint, next bigint) RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   UPDATE tenfold.kafka_offset o SET next_offset = next, moved_at = clock_timestamp()
@@ -183,6 +190,7 @@ COMMENT ON FUNCTION tenfold.bury_kafka_message IS 'a message that is no text, or
 -- A letter for a worker must be text.
 CREATE OR REPLACE FUNCTION tenfold._redrive_kafka(dead tenfold.kafka_dead) RETURNS text
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   key text;

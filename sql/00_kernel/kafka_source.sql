@@ -2,6 +2,7 @@
 
 CREATE OR REPLACE FUNCTION tenfold._refuse_other_kind(source text, is_workers boolean) RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   PERFORM tenfold._lock('kafka_source', hashtextextended(source, 0));

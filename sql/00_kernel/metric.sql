@@ -51,9 +51,10 @@ COMMENT ON FUNCTION tenfold._collect_metrics IS 'what all sources of tenfold.dec
 -- Plpgsql, because it reads a view that is made later.
 CREATE OR REPLACE FUNCTION tenfold._metrics_text() RETURNS text
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  RETURN coalesce((SELECT string_agg(format(E'# HELP %1$s %2$s\n# TYPE %1$s %3$s\n%4$s', f.name, replace(replace(f.help, '\', '\\'), E'\n', '\n'), f.kind, f.samples), '' ORDER BY f.name)
+  RETURN coalesce((SELECT string_agg(format(E'# HELP %1$s %2$s\n# TYPE %1$s %3$s\n%4$s', f.name, replace(replace(f.help, E'\\', E'\\\\'), E'\n', E'\\n'), f.kind, f.samples), '' ORDER BY f.name)
     FROM (SELECT m.name, m.kind, m.help, string_agg(format(E'%s%s %s\n', m.name, tenfold._metric_labels(m.labels),
             CASE m.value WHEN 'Infinity' THEN '+Inf' WHEN '-Infinity' THEN '-Inf' ELSE m.value::text END), '' ORDER BY m.labels) AS samples
           FROM tenfold.metric m GROUP BY m.name, m.kind, m.help) f), '');
@@ -64,7 +65,7 @@ COMMENT ON FUNCTION tenfold._metrics_text IS 'tenfold.metric in Prometheus'' tex
 CREATE OR REPLACE FUNCTION tenfold._metric_labels(labels jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-  SELECT coalesce('{' || string_agg(format('%s="%s"', l.key, replace(replace(replace(l.value, '\', '\\'), '"', '\"'), E'\n', '\n')), ',' ORDER BY l.key) || '}', '')
+  SELECT coalesce('{' || string_agg(format('%s="%s"', l.key, replace(replace(replace(l.value, E'\\', E'\\\\'), '"', E'\\"'), E'\n', E'\\n')), ',' ORDER BY l.key) || '}', '')
   FROM jsonb_each_text(labels) l;
 END;
 COMMENT ON FUNCTION tenfold._metric_labels IS 'labels as Prometheus'' text format wants them: backslash, quote and line feed escaped';
@@ -72,6 +73,7 @@ COMMENT ON FUNCTION tenfold._metric_labels IS 'labels as Prometheus'' text forma
 -- A count that may be asked for every few seconds.
 CREATE OR REPLACE FUNCTION tenfold._row_estimate(relation regclass) RETURNS bigint
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   rows bigint := (SELECT c.reltuples FROM pg_class c WHERE c.oid = relation);
@@ -88,6 +90,7 @@ COMMENT ON FUNCTION tenfold._row_estimate IS 'how many rows a table has: counted
 
 CREATE OR REPLACE FUNCTION tenfold._limiter_metrics(OUT name text, OUT labels jsonb, OUT value double precision) RETURNS SETOF record
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF tenfold._preloaded() THEN
@@ -101,6 +104,7 @@ COMMENT ON FUNCTION tenfold._limiter_metrics IS 'the metrics of the rate limiter
 
 CREATE OR REPLACE FUNCTION tenfold._cache_metrics(OUT name text, OUT labels jsonb, OUT value double precision) RETURNS SETOF record
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   IF tenfold._preloaded() THEN
@@ -115,6 +119,7 @@ COMMENT ON FUNCTION tenfold._cache_metrics IS 'the metrics of the cache; none wi
 
 CREATE OR REPLACE FUNCTION tenfold._queue_metrics(OUT name text, OUT labels jsonb, OUT value double precision) RETURNS SETOF record
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   q record;
@@ -137,6 +142,7 @@ COMMENT ON FUNCTION tenfold._queue_metrics IS 'the metrics of the queues';
 
 CREATE OR REPLACE FUNCTION tenfold._audit_metrics(OUT name text, OUT labels jsonb, OUT value double precision) RETURNS SETOF record
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN QUERY SELECT s.* FROM tenfold.queue q
@@ -150,6 +156,7 @@ COMMENT ON FUNCTION tenfold._audit_metrics IS 'what the last audit of each queue
 
 CREATE OR REPLACE FUNCTION tenfold._kafka_metrics(OUT name text, OUT labels jsonb, OUT value double precision) RETURNS SETOF record
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN QUERY SELECT 'tenfold_relay_refused', jsonb_build_object('consumer', r.consumer), (r.problem IS NOT NULL)::int::double precision FROM tenfold.kafka_relay r;
@@ -161,6 +168,7 @@ COMMENT ON FUNCTION tenfold._kafka_metrics IS 'the metrics of what goes to Kafka
 
 CREATE OR REPLACE FUNCTION tenfold._schedule_metrics(OUT name text, OUT labels jsonb, OUT value double precision) RETURNS SETOF record
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN QUERY SELECT s.* FROM tenfold.scheduled_job_status j CROSS JOIN LATERAL tenfold._samples(jsonb_build_object(
@@ -172,6 +180,7 @@ COMMENT ON FUNCTION tenfold._schedule_metrics IS 'the metrics of the jobs that p
 
 CREATE OR REPLACE FUNCTION tenfold._database_metrics(OUT name text, OUT labels jsonb, OUT value double precision) RETURNS SETOF record
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN QUERY SELECT 'tenfold_info', jsonb_build_object('version', tenfold.version()), 1::double precision;
@@ -188,6 +197,7 @@ COMMENT ON FUNCTION tenfold._database_metrics IS 'the metrics of the database as
 -- A vacuum holds a snapshot that hinders no other.
 CREATE OR REPLACE FUNCTION tenfold._held_snapshots(OUT name text, OUT labels jsonb, OUT value double precision) RETURNS SETOF record
 LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT s.* FROM (
     SELECT coalesce(max(extract(epoch FROM clock_timestamp() - h.since)), 0) AS seconds, coalesce(max(age(h.xmin)), 0) AS transactions
@@ -201,7 +211,7 @@ $$;
 COMMENT ON FUNCTION tenfold._held_snapshots IS 'how old the oldest snapshot is that keeps dead rows from being removed: of a session, a replication slot or a prepared transaction';
 
 SELECT tenfold._forget_metrics('kernel');
-SELECT tenfold._declare_metric('kernel', 'tenfold._' || source || '_metrics()', 'tenfold_' || name, CASE WHEN name LIKE '%\_total' THEN 'counter' ELSE 'gauge' END, help)
+SELECT tenfold._declare_metric('kernel', 'tenfold._' || source || '_metrics()', 'tenfold_' || name, CASE WHEN name LIKE E'%\\_total' THEN 'counter' ELSE 'gauge' END, help)
 FROM (VALUES
   ('limiter', 'limiter_allowed_total', 'requests that the rate limiter let through'),
   ('limiter', 'limiter_refused_total', 'requests that it refused'),

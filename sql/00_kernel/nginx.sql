@@ -4,12 +4,13 @@
 -- letters, digits, _ and -, of classes of these, and of what repeats and groups them.
 CREATE OR REPLACE FUNCTION tenfold._nginx_pattern(route tenfold.route, name text) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   pattern text := (SELECT p.value ->> 'pattern' FROM jsonb_array_elements(route.parameters) p
                    WHERE p.value ->> 'in' = 'path' AND p.value ->> 'name' = _nginx_pattern.name);
 BEGIN
-  IF pattern ~ '^([A-Za-z0-9_-]|\\\.|\[([a-z]-[a-z]|[A-Z]-[A-Z]|[0-9]-[0-9]|[A-Za-z0-9_.])+-?\]|\{[0-9]+(,[0-9]*)?\}|[|()?+*])+$' THEN
+  IF pattern ~ E'^([A-Za-z0-9_-]|\\\\\\.|\\[([a-z]-[a-z]|[A-Z]-[A-Z]|[0-9]-[0-9]|[A-Za-z0-9_.])+-?\\]|\\{[0-9]+(,[0-9]*)?\\}|[|()?+*])+$' THEN
     RETURN pattern;
   END IF;
   RAISE EXCEPTION 'the pattern % of % in % % may match more than ids', coalesce(pattern, 'NULL'), name, route.method, route.path
@@ -23,9 +24,9 @@ COMMENT ON FUNCTION tenfold._nginx_pattern IS
 CREATE OR REPLACE FUNCTION tenfold._nginx_location(route tenfold.route) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-  SELECT CASE WHEN route.path LIKE '%:%' THEN format('~ "^/api/v1%s\z"', string_agg('/' || CASE WHEN s.segment LIKE ':%'
+  SELECT CASE WHEN route.path LIKE '%:%' THEN format(E'~ "^/api/v1%s\\z"', string_agg('/' || CASE WHEN s.segment LIKE ':%'
       THEN format('(?<path_%s>%s)', substr(s.segment, 2), tenfold._nginx_pattern(route, substr(s.segment, 2)))
-      ELSE replace(s.segment, '.', '\.') END, '' ORDER BY s.ordinality)) ELSE '= /api/v1' || route.path END
+      ELSE replace(s.segment, '.', E'\\.') END, '' ORDER BY s.ordinality)) ELSE '= /api/v1' || route.path END
   FROM unnest(string_to_array(substr(route.path, 2), '/')) WITH ORDINALITY s(segment, ordinality);
 END;
 COMMENT ON FUNCTION tenfold._nginx_location IS 'what nginx''s location of a route matches: the whole path, each id by its pattern, as $path_NAME';
@@ -56,8 +57,8 @@ CREATE OR REPLACE FUNCTION tenfold._nginx_call(route tenfold.route) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE WHEN route.shape = 'F' AND route.parameters <> '[]' THEN tenfold._nginx_form(route) ELSE '' END
   || format(E'    if ($request_method %s) { set $called %s; set $class %s; set $accept %s; rewrite ^ %s last; }\n',
-    CASE route.method WHEN 'GET' THEN '~ "^(GET|HEAD)\z"' ELSE '= ' || route.method END,
-    substring(route.function FROM '^tenfold_api\.([a-z0-9_]+)\('), route.rate_class, tenfold._nginx_accept(route.function),
+    CASE route.method WHEN 'GET' THEN E'~ "^(GET|HEAD)\\z"' ELSE '= ' || route.method END,
+    substring(route.function FROM E'^tenfold_api\\.([a-z0-9_]+)\\('), route.rate_class, tenfold._nginx_accept(route.function),
     CASE WHEN route.shape = 'J' THEN '/.json' WHEN route.shape = 'R' THEN '/.bytes' WHEN route.method = 'GET' THEN '/.get' ELSE '/.form' END);
 COMMENT ON FUNCTION tenfold._nginx_call IS 'the lines of a location that hand one method of a path to the function of its route';
 
@@ -72,7 +73,7 @@ BEGIN ATOMIC
     (4, 'empty', 'application/json', E'    proxy_set_body "{}";\n'),
     (5, 'bytes', 'application/octet-stream', '')),
   id(lines) AS (
-    SELECT string_agg(DISTINCT format(E'    proxy_set_header X-Path-%s $path_%s;\n', initcap(replace(p.value ->> 'name', '_', '-')), p.value ->> 'name'), '')
+    SELECT string_agg(DISTINCT format(E'    proxy_set_header X-Path-%s $path_%s;\n', initcap(replace(p.value ->> 'name', '_', '-') COLLATE "C"), p.value ->> 'name'), '')
     FROM tenfold.route r, jsonb_array_elements(r.parameters) p WHERE p.value ->> 'in' = 'path')
   SELECT string_agg(format(E'location = /.%s {\n    internal;\n    include call.conf;\n%s    proxy_set_header Content-Type %s;\n%s    proxy_pass http://%s/rpc/$called;\n}',
     d.name, d.more, d.type, CASE WHEN d.place > 2 THEN i.lines END, upstream), E'\n\n' ORDER BY d.place)
@@ -82,12 +83,13 @@ COMMENT ON FUNCTION tenfold._nginx_doors IS 'the locations that call PostgREST, 
 
 CREATE OR REPLACE FUNCTION tenfold.nginx_routes(upstream text DEFAULT 'postgrest') RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   wrong record;
 BEGIN
   SELECT r.method, r.path INTO wrong FROM tenfold.route r WHERE r.shape NOT IN ('F', 'J', 'R')
-    OR r.function !~ '^tenfold_api\.[a-z0-9_]+\(' OR r.rate_class !~ '^[a-z0-9_]+$'
+    OR r.function !~ E'^tenfold_api\\.[a-z0-9_]+\\(' OR r.rate_class !~ '^[a-z0-9_]+$'
     OR EXISTS (SELECT FROM jsonb_array_elements(r.parameters) p WHERE p.value ->> 'name' !~ '^[a-z][a-z0-9_]*$') LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION 'nginx cannot serve % %', wrong.method, wrong.path USING ERRCODE = '0A000',

@@ -52,7 +52,7 @@ LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
   SELECT jsonb_strip_nulls(jsonb_build_object(
     'tags', jsonb_build_array(route.module),
-    'operationId', substring(route.function FROM '\.(.*)\('),
+    'operationId', substring(route.function FROM '[.](.*)[(]'),
     'description', obj_description(to_regprocedure(route.function)::oid, 'pg_proc'),
     'parameters', tenfold._openapi_parameters(route),
     'requestBody', CASE WHEN route.body IS NOT NULL THEN jsonb_build_object('required', true, 'content',
@@ -89,7 +89,7 @@ BEGIN ATOMIC
       'license', '{"name": "PostgreSQL", "identifier": "PostgreSQL"}'::jsonb),
     'servers', '[{"url": "/api/v1"}]'::jsonb,
     'paths', (SELECT coalesce(jsonb_object_agg(p.path, p.operations), '{}') FROM (
-        SELECT regexp_replace(r.path, ':([a-z0-9_]+)', '{\1}', 'g') AS path, jsonb_object_agg(lower(r.method), tenfold._openapi_operation(r)) AS operations
+        SELECT regexp_replace(r.path, ':([a-z0-9_]+)', E'{\\1}', 'g') AS path, jsonb_object_agg(lower(r.method COLLATE "C"), tenfold._openapi_operation(r)) AS operations
         FROM tenfold.route r GROUP BY r.path) p),
     'components', jsonb_build_object(
       'schemas', (SELECT jsonb_object_agg(s.name, s.schema) FROM tenfold.api_schema s),

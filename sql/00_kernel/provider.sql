@@ -15,6 +15,7 @@ ALTER TABLE tenfold.provider ENABLE ALWAYS TRIGGER provider_changed;
 
 CREATE OR REPLACE FUNCTION tenfold._find_provider(name text) RETURNS tenfold.provider
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   found tenfold.provider;

@@ -28,6 +28,7 @@ COMMENT ON FUNCTION tenfold._until_next_day IS 'seconds until the next day begin
 -- Who comes while another reserves waits for his commit or rollback. Then there may be calls in memory.
 CREATE OR REPLACE FUNCTION tenfold._reserve_block(provider tenfold.provider, day date, calls int) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   before int;
@@ -78,6 +79,7 @@ COMMENT ON FUNCTION tenfold.quota_reserve IS
 
 CREATE OR REPLACE FUNCTION tenfold.purge_quota_days(keep interval DEFAULT '90 days') RETURNS bigint
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   oldest timestamptz := clock_timestamp() - greatest(tenfold._checked_keep(keep), '2 days');

@@ -13,7 +13,7 @@ COMMENT ON FUNCTION tenfold.current_subject IS 'who is asking: the subject of th
 
 CREATE OR REPLACE FUNCTION tenfold.request_header(name text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN nullif(current_setting('request.headers', true), '')::jsonb ->> lower(name);
+RETURN nullif(current_setting('request.headers', true), '')::jsonb ->> lower(name COLLATE "C");
 COMMENT ON FUNCTION tenfold.request_header IS 'a header of the request; NULL if it was not sent';
 
 CREATE OR REPLACE FUNCTION tenfold.path_value(name text) RETURNS text
@@ -21,6 +21,18 @@ LANGUAGE sql STABLE PARALLEL SAFE
 RETURN tenfold.request_header('x-path-' || replace(name, '_', '-'));
 COMMENT ON FUNCTION tenfold.path_value IS
   'a parameter of the path, for functions of shape J and R: the edge writes it into X-Path-NAME, and drops what a client sends by that name';
+
+-- A cursor that was rounded would skip rows, or show them twice.
+CREATE OR REPLACE FUNCTION tenfold._exact(number double precision) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+SET extra_float_digits = 1
+AS $$
+BEGIN
+  RETURN number::text;
+END
+$$;
+COMMENT ON FUNCTION tenfold._exact IS 'a number as the shortest text that gives it again, whatever extra_float_digits says';
 
 -- SECURITY DEFINER changes current_user, and not the setting.
 CREATE OR REPLACE FUNCTION tenfold.caller_role() RETURNS text
@@ -31,6 +43,7 @@ COMMENT ON FUNCTION tenfold.caller_role IS 'the role that called, also within SE
 -- In plpgsql, which keeps its plans: as a function in SQL it took longer than a search.
 CREATE OR REPLACE FUNCTION tenfold.respond(status int, headers jsonb DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   before jsonb := coalesce(nullif(current_setting('response.headers', true), ''), '[]');  -- the pre-request's stay
@@ -49,6 +62,7 @@ COMMENT ON FUNCTION tenfold.respond IS 'sets the status of the answer, and adds 
 -- PostgREST knows standard SQLSTATEs only, and some of these badly; RAISE 'PGRST' carries our own code and status.
 CREATE OR REPLACE FUNCTION tenfold.raise_http(state text, message text, detail text DEFAULT NULL, hint text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   status int := tenfold._http_status(state);
@@ -83,6 +97,7 @@ COMMENT ON FUNCTION tenfold._http_status IS 'the status of an SQLSTATE where Pos
 
 CREATE OR REPLACE FUNCTION tenfold._body_problem(schema jsonb, body jsonb, OUT problem text, OUT hint text)
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   wrong text;
@@ -117,6 +132,7 @@ COMMENT ON FUNCTION tenfold._body_problem IS
 
 CREATE OR REPLACE FUNCTION tenfold.check_body(body jsonb, method text, path text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   wrong record;
@@ -133,6 +149,7 @@ COMMENT ON FUNCTION tenfold.check_body IS
 -- Type and count are checked before there is any text: 4,000 times 1e131071 would be 500 MB of it.
 CREATE OR REPLACE FUNCTION tenfold._json_texts(list jsonb, name text, most int) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   wrong text := CASE WHEN jsonb_typeof(list) <> 'array' THEN jsonb_typeof(list) END;

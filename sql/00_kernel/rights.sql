@@ -7,9 +7,9 @@ GRANT EXECUTE ON FUNCTION tenfold.version(), tenfold.current_subject(), tenfold.
 GRANT SELECT ON tenfold.error_code TO tenfold_anonymous, tenfold_worker;
 GRANT EXECUTE ON FUNCTION tenfold._error_codes(), tenfold._with_next_link(json), tenfold._json_texts(jsonb, text, int),
   tenfold._in_range(text, anycompatible, anycompatible, anycompatible), tenfold._checked_keep(interval) TO tenfold_anonymous, tenfold_worker;
-GRANT SELECT ON tenfold.bad_row, tenfold.installed, tenfold.module, tenfold.migration, tenfold.scheduled_job, tenfold.scheduled_job_status TO tenfold_operator;
+GRANT SELECT ON tenfold.bad_row, tenfold.installed, tenfold.module, tenfold.migration, tenfold.scheduled_job, tenfold.clock, tenfold.scheduled_job_status TO tenfold_operator;
 GRANT EXECUTE ON FUNCTION tenfold._job_runs(), tenfold.doctor(), tenfold._doctor_server(), tenfold._doctor_extensions(),
-  tenfold._doctor_versions(), tenfold._doctor_jobs(), tenfold._doctor_rows(), tenfold._recent_bad_rows(), tenfold._preloaded(), tenfold._role_names() TO tenfold_operator;
+  tenfold._doctor_versions(), tenfold._doctor_asks(text), tenfold._cron_database(), tenfold._doctor_jobs(), tenfold._wrong_jobs(), tenfold._doctor_rows(), tenfold._recent_bad_rows(), tenfold._preloaded(), tenfold._role_names() TO tenfold_operator;
 GRANT SELECT ON tenfold.account_status, tenfold.stat_limiter, tenfold.stat_cache TO tenfold_operator;
 GRANT EXECUTE ON FUNCTION tenfold._limiter_counts(), tenfold._cache_counts(), tenfold._cache_touch(text[]), tenfold.cache_clear(text), tenfold.take_permit(text, text, int) TO tenfold_operator;
 GRANT SELECT, INSERT, UPDATE, DELETE ON tenfold.rate_class TO tenfold_operator;

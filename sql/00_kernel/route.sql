@@ -17,6 +17,7 @@ COMMENT ON FUNCTION tenfold._is_planned_away IS
 
 CREATE OR REPLACE FUNCTION tenfold._open_routes(module text) RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   route record;

@@ -1,70 +1,3 @@
-CREATE OR REPLACE FUNCTION tenfold._cron_name(job text) RETURNS text
-LANGUAGE sql STABLE STRICT PARALLEL SAFE
-RETURN 'tenfold:' || current_database() || ':' || job;
-COMMENT ON FUNCTION tenfold._cron_name IS 'a job''s name in pg_cron, which is one namespace for all databases';
-
-CREATE OR REPLACE FUNCTION tenfold.schedule_jobs() RETURNS SETOF text
-LANGUAGE plpgsql
-AS $$
-BEGIN
-  IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_cron') THEN
-    RAISE NOTICE 'pg_cron is not in this database: an administrator runs these in the one that cron.database_name names';
-    RETURN QUERY SELECT format('SELECT cron.schedule_in_database(%L, %L, %L, %L);',
-      tenfold._cron_name(j.name), j.schedule, j.command, current_database()) FROM tenfold.scheduled_job j ORDER BY j.name;
-  ELSE
-    PERFORM tenfold._open_cron() WHERE current_setting('is_superuser')::boolean;  -- a dump leaves its policies out
-    PERFORM tenfold._take_over_jobs();
-    PERFORM cron.unschedule(c.jobid) FROM cron.job c
-      WHERE starts_with(c.jobname, tenfold._cron_name(''))
-        AND c.jobname NOT IN (SELECT tenfold._cron_name(j.name) FROM tenfold.scheduled_job j);
-    RETURN QUERY SELECT * FROM tenfold._schedule_ours();
-  END IF;
-END
-$$;
-COMMENT ON FUNCTION tenfold.schedule_jobs IS
-  'gives every row of tenfold.scheduled_job to pg_cron, takes away what is no longer there; idempotent. Where pg_cron lives in another database, prints the statements for its administrator. They run as who scheduled them first, or as the superuser who calls this later. Not in a dump: run it again after a restore. Errors: 42501 another role scheduled what is no longer right, and the caller is no superuser';
-
--- A row of yours may have a schedule that pg_cron does not take.
-CREATE OR REPLACE FUNCTION tenfold._schedule_ours() RETURNS SETOF text
-LANGUAGE plpgsql
-AS $$
-DECLARE
-  job tenfold.scheduled_job;
-BEGIN
-  FOR job IN SELECT * FROM tenfold.scheduled_job j ORDER BY j.name LOOP
-    BEGIN
-      PERFORM cron.schedule(tenfold._cron_name(job.name), job.schedule, job.command)
-        WHERE NOT EXISTS (SELECT FROM cron.job c WHERE c.jobname = tenfold._cron_name(job.name) AND c.username <> current_user);
-      RETURN NEXT job.name;
-    EXCEPTION WHEN OTHERS THEN
-      PERFORM tenfold._note_bad_row('schedule_jobs', job.name, SQLSTATE, SQLERRM);
-    END;
-  END LOOP;
-END
-$$;
-COMMENT ON FUNCTION tenfold._schedule_ours IS 'gives pg_cron each job, but for those that another role has scheduled; gives the names of all that it has then';
-
-CREATE OR REPLACE FUNCTION tenfold._take_over_jobs() RETURNS void
-LANGUAGE plpgsql
-AS $$
-DECLARE
-  theirs record;
-BEGIN
-  -- all or none: the caller learns that he may not
-  FOR theirs IN SELECT * FROM cron.job c WHERE starts_with(c.jobname, tenfold._cron_name('')) AND c.username <> current_user LOOP
-    IF current_setting('is_superuser')::boolean THEN
-      PERFORM cron.unschedule(theirs.jobid);
-    ELSIF NOT EXISTS (SELECT FROM tenfold.scheduled_job j
-                      WHERE (tenfold._cron_name(j.name), j.schedule, j.command) = (theirs.jobname, theirs.schedule, theirs.command)) THEN
-      RAISE EXCEPTION 'role "%" has scheduled "%" otherwise', theirs.username, theirs.jobname
-        USING ERRCODE = '42501', HINT = 'Run tenfold.schedule_jobs() as that role, or as a superuser, who takes it over.';
-    END IF;
-  END LOOP;
-END
-$$;
-COMMENT ON FUNCTION tenfold._take_over_jobs IS
-  'ends tenfold''s jobs of other roles, if the caller may: a name of pg_cron is unique within a role only, and they would run twice';
-
 -- pg_cron may be absent, so its tables are named only when they are there. SECURITY DEFINER: operators see the runs of
 -- our jobs, whoever scheduled them, without any right on pg_cron.
 CREATE OR REPLACE FUNCTION tenfold._job_runs(
@@ -86,17 +19,57 @@ $$;
 REVOKE EXECUTE ON FUNCTION tenfold._job_runs FROM PUBLIC;
 COMMENT ON FUNCTION tenfold._job_runs IS 'the jobs that pg_cron knows, each with its last run';
 
-CREATE OR REPLACE FUNCTION tenfold._doctor_jobs(OUT "check" text, OUT ok boolean, OUT detail text, OUT mend text)
-LANGUAGE sql STABLE
+-- Of the jobs of a database beside pg_cron's own only this is seen there: whether they run.
+CREATE OR REPLACE FUNCTION tenfold.note_clock() RETURNS void
+LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-  SELECT 'scheduled jobs' AS "check", count(r.name) = count(*) AS ok, count(r.name) || ' of ' || count(*) AS detail,
-    'SELECT tenfold.schedule_jobs();' AS mend
-  FROM tenfold.scheduled_job j LEFT JOIN tenfold._job_runs() r ON r.name = j.name AND r.active;
+  INSERT INTO tenfold.clock AS c (ran_at) VALUES (clock_timestamp()) ON CONFLICT (only_row) DO UPDATE SET ran_at = excluded.ran_at;
 END;
-COMMENT ON FUNCTION tenfold._doctor_jobs IS 'the row of doctor() on scheduled jobs';
+COMMENT ON FUNCTION tenfold.note_clock IS 'writes down that pg_cron runs the jobs of this database';
+
+CREATE OR REPLACE FUNCTION tenfold._doctor_jobs(OUT "check" text, OUT ok boolean, OUT detail text, OUT mend text) RETURNS SETOF record
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF to_regnamespace('cron') IS NULL THEN
+    RETURN QUERY SELECT 'scheduled jobs', coalesce(max(c.ran_at) > clock_timestamp() - interval '5 minutes', false),
+        coalesce('ran last at ' || max(c.ran_at), 'never ran'),
+        'SELECT tenfold.schedule_jobs(); -- prints what an administrator runs in the database of pg_cron'
+      FROM tenfold.clock c;
+    RETURN;
+  END IF;
+  RETURN QUERY SELECT 'scheduled jobs', count(r.name) = count(*), count(r.name) || ' of ' || count(*), 'SELECT tenfold.schedule_jobs();'
+    FROM tenfold.scheduled_job j LEFT JOIN tenfold._job_runs() r ON r.name = j.name AND r.active;
+  RETURN QUERY SELECT w.* FROM tenfold._wrong_jobs() w;
+END
+$$;
+COMMENT ON FUNCTION tenfold._doctor_jobs IS 'the rows of doctor() on scheduled jobs';
+
+CREATE OR REPLACE FUNCTION tenfold._wrong_jobs(OUT "check" text, OUT ok boolean, OUT detail text, OUT mend text) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER  -- operators see what is wrong with our jobs, without any right on pg_cron
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF has_schema_privilege(to_regnamespace('cron'), 'USAGE') THEN
+    RETURN QUERY EXECUTE $query$
+      SELECT 'jobs run as', bool_and(NOT r.rolsuper) IS NOT FALSE,
+        coalesce(string_agg(DISTINCT c.username, ', ' ORDER BY c.username), 'nobody'), 'SELECT tenfold.schedule_jobs(); -- as a superuser'
+      FROM cron.job c LEFT JOIN pg_roles r ON r.rolname = c.username WHERE starts_with(c.jobname, 'tenfold:')
+      UNION ALL
+      SELECT 'jobs of other databases', count(*) = 0, coalesce('gone: ' || string_agg(DISTINCT c.database, ', '), 'none of one that is gone'),
+        'SELECT tenfold.schedule_jobs(); -- as a superuser'
+      FROM cron.job c WHERE starts_with(c.jobname, 'tenfold:') AND NOT EXISTS (SELECT FROM pg_database d WHERE d.datname = c.database)
+    $query$;
+  END IF;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold._wrong_jobs FROM PUBLIC;
+COMMENT ON FUNCTION tenfold._wrong_jobs IS 'the rows of doctor() on jobs that run as superusers, or in databases that are gone';
 
 CREATE OR REPLACE FUNCTION tenfold.purge_job_runs(keep interval DEFAULT '7 days') RETURNS bigint
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   oldest timestamptz := clock_timestamp() - tenfold._checked_keep(keep);
@@ -142,3 +115,5 @@ SELECT tenfold._declare_job('tick_events', 'kernel', '* * * * *', 'SELECT tenfol
   'events can be consumed while no worker ticks', '1 min');
 SELECT tenfold._declare_job('rotate_events', 'kernel', '* * * * *', 'SELECT tenfold.rotate_events()',
   'the log keeps what some consumer still wants, and no more', '1 min');
+SELECT tenfold._declare_job('note_clock', 'kernel', '* * * * *', 'SELECT tenfold.note_clock()',
+  'doctor() knows whether the jobs run', '1 min');

@@ -37,7 +37,7 @@ BEGIN
     PERFORM tenfold.raise_http('TFH01', format('limit %s is not between 1 and 100', "limit"), hint => 'Follow the Link of a page to the next.');
   END IF;
   SELECT json_agg(n ORDER BY n.distance_m, n.hotel_id),
-    (array_agg(n.distance_m || '_' || n.hotel_id ORDER BY n.distance_m, n.hotel_id))["limit"] INTO hotels, next_cursor FROM (
+    (array_agg(tenfold._exact(n.distance_m) || '_' || n.hotel_id ORDER BY n.distance_m, n.hotel_id))["limit"] INTO hotels, next_cursor FROM (
     SELECT n.hotel_id, h.name, h.country, h.city, n.distance_m, n.place_lat AS lat, n.place_lng AS lng, n.stars, n.rating, n.price_range
     FROM hotel.nearby(lat, lng, radius, min_stars, min_rating, string_to_array(price, ','), string_to_array(amenities, ','), "limit",
       split_part(cursor, '_', 1)::double precision, split_part(cursor, '_', 2)::bigint) n
@@ -51,12 +51,12 @@ COMMENT ON FUNCTION tenfold_api.hotels_nearby IS
 INSERT INTO tenfold.route (module, method, path, shape, function, parameters, response, errors, rate_class, example) VALUES
   ('hotel', 'GET', '/hotels/nearby', 'F',
    'tenfold_api.hotels_nearby(double precision, double precision, double precision, int, double precision, text, text, date, date, int, int, text)',
-   '[{"name": "lat", "in": "query", "required": true, "pattern": "-?[0-9]{1,2}(\\.[0-9]{1,15})?", "description": "degrees, WGS84"},
-     {"name": "lng", "in": "query", "required": true, "pattern": "-?[0-9]{1,3}(\\.[0-9]{1,15})?", "description": "degrees, WGS84"},
-     {"name": "radius", "in": "query", "pattern": "[0-9]{1,8}(\\.[0-9]{1,9})?", "description": "meters; without it: the nearest, wherever they are"},
+   E'[{"name": "lat", "in": "query", "required": true, "pattern": "-?[0-9]{1,2}(\\\\.[0-9]{1,15})?", "description": "degrees, WGS84"},
+     {"name": "lng", "in": "query", "required": true, "pattern": "-?[0-9]{1,3}(\\\\.[0-9]{1,15})?", "description": "degrees, WGS84"},
+     {"name": "radius", "in": "query", "pattern": "[0-9]{1,8}(\\\\.[0-9]{1,9})?", "description": "meters; without it: the nearest, wherever they are"},
      {"name": "min_stars", "in": "query", "pattern": "[0-9]"},
-     {"name": "min_rating", "in": "query", "pattern": "[0-9](\\.[0-9]{1,2})?"},
-     {"name": "price", "in": "query", "pattern": "\\${1,4}(,\\${1,4}){0,3}", "description": "any of $ to $$$$, with commas between"},
+     {"name": "min_rating", "in": "query", "pattern": "[0-9](\\\\.[0-9]{1,2})?"},
+     {"name": "price", "in": "query", "pattern": "\\\\${1,4}(,\\\\${1,4}){0,3}", "description": "any of $ to $$$$, with commas between"},
      {"name": "amenities", "in": "query", "pattern": "[a-z0-9_,]{1,800}", "description": "all of these: wifi,pool"},
      {"name": "checkin", "in": "query", "pattern": "[0-9]{4}-[0-9]{2}-[0-9]{2}", "description": "not available yet (501)"},
      {"name": "checkout", "in": "query", "pattern": "[0-9]{4}-[0-9]{2}-[0-9]{2}", "description": "not available yet (501)"},
@@ -85,7 +85,7 @@ COMMENT ON FUNCTION tenfold_api.hotels_search IS
 INSERT INTO tenfold.route (module, method, path, shape, function, parameters, response, errors, example) VALUES
   ('hotel', 'GET', '/hotels/search', 'F',
    'tenfold_api.hotels_search(text, text, text, date, date, int, bigint, bigint, text, text, int, numeric, text, int, text)',
-   '[{"name": "country", "in": "query", "pattern": "[A-Z]{2}", "description": "ISO 3166-1 alpha-2; this or a city is required"},
+   E'[{"name": "country", "in": "query", "pattern": "[A-Z]{2}", "description": "ISO 3166-1 alpha-2; this or a city is required"},
      {"name": "city", "in": "query", "pattern": ".{1,200}"},
      {"name": "q", "in": "query", "pattern": ".{1,200}", "description": "words of the name"},
      {"name": "checkin", "in": "query", "pattern": "[0-9]{4}-[0-9]{2}-[0-9]{2}", "description": "not available yet (501)"},
@@ -96,7 +96,7 @@ INSERT INTO tenfold.route (module, method, path, shape, function, parameters, re
      {"name": "currency", "in": "query", "pattern": "[A-Z]{3}", "description": "ISO 4217"},
      {"name": "amenities", "in": "query", "pattern": "[a-z0-9_,]{1,800}", "description": "all of these: wifi,pool"},
      {"name": "min_stars", "in": "query", "pattern": "[0-9]"},
-     {"name": "min_rating", "in": "query", "pattern": "[0-9](\\.[0-9]{1,2})?"},
+     {"name": "min_rating", "in": "query", "pattern": "[0-9](\\\\.[0-9]{1,2})?"},
      {"name": "sort", "in": "query", "pattern": "rating|-?price|stars"},
      {"name": "limit", "in": "query", "pattern": "[0-9]{1,3}", "description": "1 to 100; 20 if absent"},
      {"name": "cursor", "in": "query", "pattern": "(Infinity|[0-9.e-]{1,30})_[0-9]{1,18}", "description": "next of the page before"}]',
@@ -109,6 +109,7 @@ INSERT INTO tenfold.route (module, method, path, shape, function, parameters, re
 -- What a hotel looks like from outside, with its ETag. NULL: there is none.
 CREATE OR REPLACE FUNCTION hotel._answer_hotel(wanted bigint, status int) RETURNS jsonb
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   details jsonb := (SELECT to_jsonb(d) FROM hotel.details d WHERE d.hotel_id = wanted);
@@ -141,6 +142,7 @@ INSERT INTO tenfold.route (module, method, path, shape, function, parameters, re
 DROP FUNCTION IF EXISTS hotel._expected_version();
 CREATE OR REPLACE FUNCTION hotel._expected_version(wanted bigint) RETURNS int
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   tags text := nullif(trim(tenfold.request_header('if-match')), '*');
@@ -158,6 +160,7 @@ COMMENT ON FUNCTION hotel._expected_version IS
 -- On the locked row: one that was read before may get another owner, or be added again by one, before it is changed.
 CREATE OR REPLACE FUNCTION hotel._lock_own_hotel(wanted bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   locked hotel.hotel := hotel._lock_hotel(wanted, NULL);

@@ -1,6 +1,7 @@
 -- In plpgsql, which keeps its plans: a body in SQL is planned anew by every statement that calls it.
 CREATE OR REPLACE FUNCTION hotel.price_range_of(average_price_minor bigint, currency text) RETURNS smallint
 LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN (SELECT width_bucket(average_price_minor, b.upper_minor) + 1 FROM hotel.price_band b WHERE b.currency = price_range_of.currency);
@@ -15,6 +16,9 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION hotel.amenity_codes IS 'the amenities of a mask, in the order of their bits';
 
+-- Made with the table, once.
+ALTER FUNCTION hotel._amenity_changed() SET search_path = pg_catalog, pg_temp;
+
 -- Types and CHECKs would refuse these as well, but without naming the value. A numeric may be too large or too small for a double,
 -- which is an error that quotes all of its digits: so first to the grid's, and not further out than anyone needs to read.
 CREATE OR REPLACE FUNCTION hotel._checked_lat(lat numeric, lng numeric) RETURNS numeric
@@ -26,6 +30,7 @@ COMMENT ON FUNCTION hotel._checked_lat IS 'the latitude, once both are known to 
 
 CREATE OR REPLACE FUNCTION hotel._touch(VARIADIC countries text[]) RETURNS void
 LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   PERFORM tenfold._cache_touch(ARRAY(SELECT 'hotel:' || c FROM unnest(countries) c) || 'hotel:'::text);  -- of every country: searches without one
@@ -43,6 +48,7 @@ CREATE OR REPLACE FUNCTION hotel.add_hotel(
   average_price_minor bigint DEFAULT NULL, currency text DEFAULT NULL,
   owner_id uuid DEFAULT NULL, reference text DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -67,6 +73,7 @@ COMMENT ON FUNCTION hotel.add_hotel IS
 
 CREATE OR REPLACE FUNCTION hotel.update_hotel(hotel_id bigint, changes jsonb, expected_version int DEFAULT NULL) RETURNS int
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   old hotel.hotel;
@@ -93,6 +100,7 @@ COMMENT ON FUNCTION hotel.update_hotel IS
 
 CREATE OR REPLACE FUNCTION hotel._check_changes(changes jsonb) RETURNS void
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   allowed CONSTANT text[] := '{name,city,lat,lng,stars,amenities,average_price_minor,currency}';
@@ -115,6 +123,7 @@ COMMENT ON FUNCTION hotel._check_changes IS 'raises 22023 unless changes is an o
 
 CREATE OR REPLACE FUNCTION hotel._lock_hotel(wanted bigint, expected_version int) RETURNS hotel.hotel
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   found_hotel hotel.hotel;
@@ -135,6 +144,7 @@ COMMENT ON FUNCTION hotel._lock_hotel IS 'a hotel''s row, locked; TFH04 if there
 
 CREATE OR REPLACE FUNCTION hotel.remove_hotel(hotel_id bigint, expected_version int DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   old hotel.hotel := hotel._lock_hotel(hotel_id, expected_version);
@@ -149,6 +159,7 @@ COMMENT ON FUNCTION hotel.remove_hotel IS
 
 CREATE OR REPLACE FUNCTION hotel.set_rating(hotel_id bigint, average numeric, count int) RETURNS void
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   old hotel.hotel := hotel._lock_hotel(hotel_id, NULL);
@@ -162,6 +173,7 @@ COMMENT ON FUNCTION hotel.set_rating IS 'writes the guests'' average (0 … 5, t
 
 CREATE OR REPLACE FUNCTION hotel.purge_removed(keep interval DEFAULT '30 days') RETURNS bigint
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   oldest timestamptz := clock_timestamp() - tenfold._checked_keep(keep);

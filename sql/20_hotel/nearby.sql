@@ -34,6 +34,7 @@ CREATE OR REPLACE FUNCTION hotel.nearby(
 RETURNS TABLE (hotel_id bigint, distance_m double precision, place_lat double precision, place_lng double precision,
   stars smallint, rating double precision, price_range text)
 LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RAISE EXCEPTION 'nearby search by dates is not available yet'
@@ -59,7 +60,7 @@ COMMENT ON FUNCTION hotel.within_box IS
   'hotels in a box of degrees, edges included, west > east across the date line; from the box''s center outwards, paged as hotel.nearby. Errors: those of hotel.nearby; TFG01 also for south > north';
 
 CREATE OR REPLACE FUNCTION hotel.within_polygon(
-  polygon geography,
+  polygon @postgis@.geography,
   min_stars int DEFAULT NULL, min_rating double precision DEFAULT NULL, price_ranges text[] DEFAULT NULL,
   amenities text[] DEFAULT NULL, row_limit int DEFAULT 20,
   after_distance_m double precision DEFAULT NULL, after_hotel_id bigint DEFAULT NULL)
@@ -71,8 +72,8 @@ BEGIN ATOMIC
     h.rating_average::double precision, repeat('$', h.price_range)
   FROM tenfold._hotel_filter(min_stars, min_rating, price_ranges, amenities, row_limit) f
   CROSS JOIN hotel.hotel h
-  CROSS JOIN LATERAL (SELECT ST_Distance(ST_Centroid(polygon), h.location, true)) AS d(distance_m)
-  WHERE h.removed_at IS NULL AND ST_Covers(polygon, h.location)
+  CROSS JOIN LATERAL (SELECT @postgis@.ST_Distance(@postgis@.ST_Centroid(polygon), h.location, true)) AS d(distance_m)
+  WHERE h.removed_at IS NULL AND @postgis@.ST_Covers(polygon, h.location)
     AND h.amenities & f.amenity_mask = f.amenity_mask
     AND coalesce(h.stars, 0) >= f.stars AND coalesce(h.rating_average, 0) >= f.rating
     AND f.price_bits >> coalesce(h.price_range, 0) & 1 = 1

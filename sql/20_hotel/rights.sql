@@ -8,7 +8,7 @@ GRANT EXECUTE ON FUNCTION
   hotel.nearby_json(double precision, double precision, double precision, int, double precision, text[], text[], int, double precision, bigint),
   hotel.nearby(double precision, double precision, double precision, date, date, int),
   hotel.within_box(double precision, double precision, double precision, double precision, int, double precision, text[], text[], int, double precision, bigint),
-  hotel.within_polygon(geography, int, double precision, text[], text[], int, double precision, bigint),
+  hotel.within_polygon(@postgis@.geography, int, double precision, text[], text[], int, double precision, bigint),
   hotel.search_json(jsonb), hotel.amenity_codes(bigint), hotel.price_range_of(bigint, text),
   tenfold._hotel_nearby(double precision, double precision, double precision, int, double precision, text[], text[], int,
     double precision, bigint, double precision, double precision, double precision, double precision),

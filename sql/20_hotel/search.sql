@@ -8,6 +8,7 @@ COMMENT ON FUNCTION hotel._search_rank IS 'what hotels are sorted by, the least 
 
 CREATE OR REPLACE FUNCTION hotel._matching(q jsonb) RETURNS SETOF hotel.hotel
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1000
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   mask bigint := tenfold._hotel_amenity_mask(tenfold._json_texts(nullif(q -> 'amenities', 'null'), 'amenities', 100));
@@ -29,6 +30,7 @@ COMMENT ON FUNCTION hotel._matching IS 'the hotels that a search finds, in no or
 -- A text body: the SQL-standard one would name every column of hotel.hotel, a user's own included.
 CREATE OR REPLACE FUNCTION hotel._facets(matching hotel.hotel[]) RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT json_build_object(
     'stars', (SELECT json_object_agg(stars, n ORDER BY stars) FROM (SELECT h.stars, count(*) AS n FROM unnest(matching) h WHERE h.stars IS NOT NULL GROUP BY 1) s),
@@ -42,6 +44,7 @@ COMMENT ON FUNCTION hotel._facets IS 'how many of these have how many stars, whi
 CREATE OR REPLACE FUNCTION hotel._search_page(matching hotel.hotel[], sort text, cursor text, row_limit int,
   OUT hotels json, OUT next text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   after_rank double precision := split_part(cursor, '_', 1);
@@ -55,7 +58,8 @@ BEGIN
     ORDER BY r.rank, r.hotel_id LIMIT row_limit
   )
   SELECT coalesce(json_agg(d ORDER BY p.rank, p.hotel_id), '[]'),
-    CASE WHEN count(*) = row_limit THEN (array_agg(replace(p.rank::text, '+', '') || '_' || p.hotel_id ORDER BY p.rank DESC, p.hotel_id DESC))[1] END
+    CASE WHEN count(*) = row_limit
+      THEN (array_agg(replace(tenfold._exact(p.rank), '+', '') || '_' || p.hotel_id ORDER BY p.rank DESC, p.hotel_id DESC))[1] END
     INTO hotels, next FROM page p JOIN hotel.details d USING (hotel_id);
 END
 $$;
@@ -64,6 +68,7 @@ COMMENT ON FUNCTION hotel._search_page IS 'a page of what was found, and the cur
 -- What the route's patterns say: behind PostgREST nobody else looks at them.
 CREATE OR REPLACE FUNCTION hotel._check_search(query jsonb) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   wrong record;

@@ -4,15 +4,15 @@ CREATE OR REPLACE VIEW hotel.staging_check WITH (security_invoker = true) AS
     WHEN coalesce(s.name, '') = '' OR length(s.name) > 200 THEN 'name must have 1 to 200 characters'
     WHEN s.country IS NULL OR s.country !~ '^[A-Z]{2}$' THEN format('country %L is not ISO 3166-1 alpha-2', s.country)
     WHEN s.city IS NULL OR length(s.city) > 200 THEN 'city must have at most 200 characters'
-    WHEN s.lat IS NULL OR s.lat !~ '^[-+]?[0-9]{1,2}(\.[0-9]{1,18})?$' OR abs(s.lat::numeric) > 90 THEN format('latitude %L is not in -90 … 90', s.lat)
-    WHEN s.lng IS NULL OR s.lng !~ '^[-+]?[0-9]{1,3}(\.[0-9]{1,18})?$' OR abs(s.lng::numeric) > 180 THEN format('longitude %L is not in -180 … 180', s.lng)
+    WHEN s.lat IS NULL OR s.lat !~ E'^[-+]?[0-9]{1,2}(\\.[0-9]{1,18})?$' OR abs(s.lat::numeric) > 90 THEN format('latitude %L is not in -90 … 90', s.lat)
+    WHEN s.lng IS NULL OR s.lng !~ E'^[-+]?[0-9]{1,3}(\\.[0-9]{1,18})?$' OR abs(s.lng::numeric) > 180 THEN format('longitude %L is not in -180 … 180', s.lng)
     WHEN s.stars !~ '^[1-5]$' THEN format('stars %L are not in 1 … 5', s.stars)
-    WHEN s.rating_average !~ '^([0-4](\.[0-9]{1,9})?|5(\.0{1,9})?)$' THEN format('rating average %L is not in 0 … 5', s.rating_average)
+    WHEN s.rating_average !~ E'^([0-4](\\.[0-9]{1,9})?|5(\\.0{1,9})?)$' THEN format('rating average %L is not in 0 … 5', s.rating_average)
     WHEN s.rating_count !~ '^[0-9]{1,9}$' THEN format('rating count %L is no count', s.rating_count)
     WHEN s.average_price_minor !~ '^[0-9]{1,15}$' THEN format('average price %L is not in minor units', s.average_price_minor)
     WHEN s.average_price_minor IS NOT NULL AND s.currency IS NULL THEN 'a price needs a currency'
     WHEN s.currency !~ '^[A-Z]{3}$' THEN format('currency %L is not ISO 4217', s.currency)
-    WHEN s.amenities !~ '^\{([a-z0-9_]+(,[a-z0-9_]+)*)?\}$' THEN format('amenities %L are not of the form {wifi,pool}', s.amenities)
+    WHEN s.amenities !~ E'^\\{([a-z0-9_]+(,[a-z0-9_]+)*)?\\}$' THEN format('amenities %L are not of the form {wifi,pool}', s.amenities)
     WHEN s.amenities ~ '[{,]null[,}]' THEN format('amenities %L name NULL', s.amenities)
     WHEN tenfold._hotel_unknown_amenity(s.amenities::text[]) IS NOT NULL
       THEN format('amenity %L is unknown', tenfold._hotel_unknown_amenity(s.amenities::text[]))
@@ -24,6 +24,7 @@ COMMENT ON VIEW hotel.staging_check IS 'the rows of hotel.staging, each with wha
 CREATE OR REPLACE FUNCTION hotel._load_lines(
   lines bigint[], OUT taken bigint, OUT added bigint, OUT updated bigint, OUT unchanged bigint, OUT rejected bigint)
 LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
 AS $$
   WITH batch AS MATERIALIZED (
     SELECT c.* FROM hotel.staging_check c WHERE c.line = ANY (lines)
@@ -66,6 +67,7 @@ COMMENT ON FUNCTION hotel._load_lines IS 'moves these lines of hotel.staging int
 
 CREATE OR REPLACE FUNCTION hotel._reject_line(wanted bigint, why text) RETURNS void
 LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
 AS $$
   WITH gone AS (DELETE FROM hotel.staging s WHERE s.line = wanted RETURNING s.*)
   INSERT INTO hotel.staging_rejected SELECT g.*, why, clock_timestamp() FROM gone g
@@ -76,6 +78,7 @@ COMMENT ON FUNCTION hotel._reject_line IS 'rejects a line for what the table sai
 CREATE OR REPLACE FUNCTION hotel._load_isolated(
   lines bigint[], OUT taken bigint, OUT added bigint, OUT updated bigint, OUT unchanged bigint, OUT rejected bigint)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   half int := cardinality(lines) / 2;
@@ -99,6 +102,7 @@ COMMENT ON FUNCTION hotel._load_isolated IS '_load_lines(), but a line that the 
 CREATE OR REPLACE FUNCTION hotel.load_batch(
   max_rows int DEFAULT 50000, OUT taken bigint, OUT added bigint, OUT updated bigint, OUT unchanged bigint, OUT rejected bigint)
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   PERFORM tenfold._in_range('max_rows', max_rows, 1, 1000000);
@@ -132,6 +136,7 @@ COMMENT ON PROCEDURE hotel.load_staging IS 'loads all of hotel.staging, batch by
 
 CREATE OR REPLACE FUNCTION hotel.purge_rejected(keep interval DEFAULT '30 days') RETURNS bigint
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   oldest timestamptz := clock_timestamp() - tenfold._checked_keep(keep);

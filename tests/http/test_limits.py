@@ -89,12 +89,27 @@ def test_passwords_of_one_account_are_tried_slowly_from_everywhere(proxied, clas
     assert int(tries[-1].headers['Retry-After']) > 0 and tries[-1].json()['code'] == 'TF030'
 
 
+def test_strangers_shut_nobody_out_who_logged_in_from_there_before(proxied, classes, db):
+    db.execute("UPDATE tenfold.rate_class SET per_minute = NULL WHERE name IN ('login', 'default')")
+    email = new_account(proxied).email
+    home, body = from_address(new_address()), {'email': email, 'password': PASSWORD}
+    db.execute("UPDATE tenfold.rate_class SET burst = 100 WHERE name = 'login_account'")
+    assert proxied.post('/login', body, home).status == 200
+    db.execute("UPDATE tenfold.rate_class SET burst = 3 WHERE name = 'login_account'")
+    wrong = [proxied.post('/login', body | {'password': 'wrong'}, from_address(new_address())).status for _ in range(8)]
+    assert wrong[-1] == 429
+    assert proxied.post('/login', body, from_address(new_address())).status == 429
+    assert proxied.post('/login', body | {'email': email.upper()}, home).status == 200
+    # From there, too, not every password can be tried.
+    assert [proxied.post('/login', body | {'password': 'wrong'}, home).status for _ in range(3)][-1] == 429
+
+
 def test_a_thousand_logins_for_one_account_are_only_its_own_trouble(proxied, classes, db):
     """From a thousand addresses. A password of it costs 50 ms to check: all of them would take a minute."""
     db.execute("UPDATE tenfold.rate_class SET (burst, per_minute) = (5, 60) WHERE name = 'login_account'")
     db.execute("UPDATE tenfold.rate_class SET per_minute = NULL WHERE name <> 'login_account'")
     victim, other = new_account(proxied), new_account(proxied)
-    db.execute("UPDATE tenfold.account SET password_hash = crypt(%s, gen_salt('bf', 10)) WHERE lower(email) = %s", (PASSWORD, victim.email))
+    db.execute("UPDATE tenfold.account_password SET password_hash = crypt(%s, gen_salt('bf', 10)) WHERE account_id = %s", (PASSWORD, victim.claims()['sub']))
 
     def attack(number):
         return proxied.post('/login', {'email': victim.email, 'password': f'wrong {number}'}, from_address(new_address()))

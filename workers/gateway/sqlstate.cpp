@@ -14,17 +14,15 @@ struct StatusRow {
   int status;
 };
 
-// https://docs.postgrest.org, "Errors", but for the first five, whose status is that of tenfold.raise_http(): the
-// first prefix that fits.
+// https://docs.postgrest.org, "Errors", but for the first five, whose status is that of tenfold.raise_http():
+// the first prefix that fits.
 constexpr StatusRow rows[] = {
-    {"40001", 409}, {"40P01", 409}, {"55P03", 409}, {"23P01", 409}, {"57014", 504},
-    {"21000", 500},
-    {"08", 503},    {"09", 500},    {"0L", 403},    {"0P", 403}, {"23503", 409}, {"23505", 409},
-    {"25006", 405}, {"25", 500},    {"28", 403},    {"2D", 500}, {"38", 500},    {"39", 500},
-    {"3B", 500},    {"40", 500},    {"53400", 500}, {"53", 503}, {"54", 413},    {"55", 500},
-    {"57P01", 503}, {"57", 500}, {"58", 500},    {"F0", 500},
-    {"HV", 500},    {"P0001", 400}, {"P0", 500},    {"XX", 500}, {"42883", 404}, {"42P01", 404},
-    {"42P17", 500},
+    {"40001", 409}, {"40P01", 409}, {"55P03", 409}, {"23P01", 409}, {"57014", 504}, {"21000", 500},
+    {"08", 503},    {"09", 500},    {"0L", 403},    {"0P", 403},    {"23503", 409}, {"23505", 409},
+    {"25006", 405}, {"25", 500},    {"28", 403},    {"2D", 500},    {"38", 500},    {"39", 500},
+    {"3B", 500},    {"40", 500},    {"53400", 500}, {"53", 503},    {"54", 413},    {"55", 500},
+    {"57P01", 503}, {"57", 500},    {"58", 500},    {"F0", 500},    {"HV", 500},    {"P0001", 400},
+    {"P0", 500},    {"XX", 500},    {"42883", 404}, {"42P01", 404}, {"42P17", 500},
 };
 
 constexpr int lowest_status = 200, highest_status = 599;
@@ -62,6 +60,12 @@ Problem problem_of_raise(const DatabaseError& error) {
   return problem;
 }
 
+// What the server says of a constraint shows the row that broke it, columns and all that the client never
+// sent.
+bool shows_row(std::string_view sqlstate) {
+  return sqlstate.starts_with("23");
+}
+
 bool has_header(const Problem& problem, std::string_view name) {
   for (const auto& [known, value] : problem.headers)
     if (sidecar::equal_ignoring_case(known, name)) return true;
@@ -87,10 +91,9 @@ Problem problem_of(const DatabaseError& error, bool is_anonymous) {
   Problem problem = error.sqlstate == "PGRST"
                         ? problem_of_raise(error)
                         : Problem{status_of(error.sqlstate, is_anonymous), error.sqlstate, error.message,
-                                  error.hint, error.detail};
+                                  error.hint, shows_row(error.sqlstate) ? "" : error.detail};
   const bool may_repeat = problem.status == 503 || (problem.status == 409 && is_repeatable(error.sqlstate));
-  if (may_repeat && !has_header(problem, "Retry-After"))
-    problem.headers.emplace_back("Retry-After", "1");
+  if (may_repeat && !has_header(problem, "Retry-After")) problem.headers.emplace_back("Retry-After", "1");
   if (problem.status == 401 && !has_header(problem, "WWW-Authenticate"))
     problem.headers.emplace_back("WWW-Authenticate", "Bearer");
   return problem;

@@ -1,18 +1,24 @@
 CREATE TABLE tenfold.account (
   account_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-  email text CONSTRAINT email_is_address CHECK (email ~ '^[^\s@]+@[^\s@]+$' AND length(email) <= 254),
-  password_hash text,
+  email text CONSTRAINT email_is_address CHECK (email ~ '^[^[:space:]@]+@[^[:space:]@]+$' AND length(email) <= 254),
   role text NOT NULL DEFAULT 'tenfold_user'
     CONSTRAINT role_is_known CHECK (role IN ('tenfold_user', 'tenfold_merchant', 'tenfold_operator')),
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   deleted_at timestamptz,
-  CONSTRAINT deleted_is_erased CHECK (
-    CASE WHEN deleted_at IS NULL THEN email IS NOT NULL AND password_hash IS NOT NULL ELSE email IS NULL AND password_hash IS NULL END)
+  CONSTRAINT deleted_is_erased CHECK ((deleted_at IS NULL) = (email IS NOT NULL))
 );
 COMMENT ON TABLE tenfold.account IS 'who may log in. A deleted account keeps its id, and loses everything personal';
 COMMENT ON COLUMN tenfold.account.account_id IS 'sub of its tokens, owner_id of what it makes';
-COMMENT ON COLUMN tenfold.account.password_hash IS 'bcrypt, by pgcrypto';
-CREATE UNIQUE INDEX account_email ON tenfold.account (lower(email));
+CREATE UNIQUE INDEX account_email ON tenfold.account (lower(email COLLATE "C"));
+
+-- A table of its own, without a rule that could fail: an error of a constraint shows the row, and the log keeps it.
+CREATE TABLE tenfold.account_password (
+  account_id uuid PRIMARY KEY REFERENCES tenfold.account,
+  password_hash text NOT NULL,
+  cost int GENERATED ALWAYS AS (substring(password_hash FROM '^[$]2[a-z]?[$]([0-9]{2})[$]')::int) STORED
+);
+COMMENT ON TABLE tenfold.account_password IS 'the passwords of accounts, as bcrypt: one for each that was not deleted';
+CREATE INDEX account_password_cost ON tenfold.account_password (cost);
 
 CREATE TABLE tenfold.session (
   session_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -21,10 +27,13 @@ CREATE TABLE tenfold.session (
   expires_at timestamptz NOT NULL,
   revoked_at timestamptz,
   revoked_because text,
+  client_hash bytea,
   CONSTRAINT revoked_has_reason CHECK ((revoked_at IS NULL) = (revoked_because IS NULL))
 );
 COMMENT ON TABLE tenfold.session IS
   'one login and all tokens that descend from it (a token''s sid): revoked by logout, a new password, the end of the account, or a refresh token that came twice';
+COMMENT ON COLUMN tenfold.session.client_hash IS
+  'SHA-256 of account and the client''s network: who logged in from there before is not shut out while strangers try passwords';
 CREATE INDEX session_account ON tenfold.session (account_id);
 CREATE INDEX session_expires ON tenfold.session (expires_at);
 
@@ -39,5 +48,6 @@ CREATE INDEX refresh_token_session ON tenfold.refresh_token (session_id);
 
 -- The second wall: nobody but their owner reads these, whatever is granted by mistake.
 ALTER TABLE tenfold.account ENABLE ROW LEVEL SECURITY;
+ALTER TABLE tenfold.account_password ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tenfold.session ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tenfold.refresh_token ENABLE ROW LEVEL SECURITY;

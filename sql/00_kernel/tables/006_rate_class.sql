@@ -16,6 +16,7 @@ INSERT INTO tenfold.rate_class VALUES
 
 CREATE FUNCTION tenfold._rate_class_changed() RETURNS trigger
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   PERFORM tenfold._relation_changed(TG_RELID::bigint);

@@ -39,6 +39,7 @@ COMMENT ON COLUMN tenfold.provider.spacing_per_minute IS 'calls; NULL: unlimited
 
 CREATE FUNCTION tenfold._provider_changed() RETURNS trigger
 LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   PERFORM tenfold._relation_changed(TG_RELID::bigint);

@@ -4,7 +4,7 @@ CREATE TABLE tenfold.declared_metric (
   source text NOT NULL,
   kind text NOT NULL CONSTRAINT kind_is_known CHECK (kind IN ('counter', 'gauge')),
   help text NOT NULL,
-  CONSTRAINT counters_are_totals CHECK ((kind = 'counter') = (name LIKE '%\_total'))
+  CONSTRAINT counters_are_totals CHECK ((kind = 'counter') = (name LIKE E'%\\_total'))
 );
 COMMENT ON TABLE tenfold.declared_metric IS
   'what the names of tenfold.metric mean. A module writes its rows anew at each install; rows of yours go under a module name of your own';

@@ -85,7 +85,7 @@ CREATE TABLE hotel.hotel (
   place_key bigint NOT NULL GENERATED ALWAYS AS (hotel._place_key(lat, lng)) STORED,
   attributes int NOT NULL GENERATED ALWAYS AS (hotel._attributes(stars, price_range, rating_average)) STORED,
   geohash text NOT NULL GENERATED ALWAYS AS (hotel._geohash(lat, lng)) STORED,
-  location geography(Point, 4326) NOT NULL GENERATED ALWAYS AS (ST_SetSRID(ST_MakePoint(lng, lat), 4326)::geography) STORED,
+  location @postgis@.geography(Point, 4326) NOT NULL GENERATED ALWAYS AS (@postgis@.ST_SetSRID(@postgis@.ST_MakePoint(lng, lat), 4326)::@postgis@.geography) STORED,
   PRIMARY KEY (hotel_id, country),
   UNIQUE (owner_id, reference, country),
   CONSTRAINT price_has_currency CHECK (average_price_minor IS NULL OR currency IS NOT NULL)

@@ -41,10 +41,10 @@ SELECT cmp_ok(pg_temp.value('tenfold_limiter_buckets_in_use'), '>=', 1::double p
 SELECT cmp_ok(pg_temp.value('tenfold_cache_size_bytes'), '>', 0::double precision, 'the cache has a size');
 
 -- Text.
-SELECT is(tenfold._metric_labels('{"b": "q\"\\\n", "a": "é"}'), '{a="é",b="q\"\\\n"}', 'labels are escaped');
+SELECT is(tenfold._metric_labels(E'{"b": "q\\"\\\\\\n", "a": "é"}'), E'{a="é",b="q\\"\\\\\\n"}', 'labels are escaped');
 SELECT is(tenfold._metric_labels('{}'), '', 'none');
 CREATE FUNCTION pg_temp.mine(OUT name text, OUT labels jsonb, OUT value double precision) RETURNS SETOF record LANGUAGE sql AS
-  $$ VALUES ('mine_a', '{"x": "a\nb"}'::jsonb, 'Infinity'::double precision), ('mine_a', '{"x": "c"}', '-Infinity'), ('mine_b_total', '{}', 'NaN'), ('mine_c', '{}', 1e20) $$;
+  $$ VALUES ('mine_a', E'{"x": "a\\nb"}'::jsonb, 'Infinity'::double precision), ('mine_a', '{"x": "c"}', '-Infinity'), ('mine_b_total', '{}', 'NaN'), ('mine_c', '{}', 1e20) $$;
 CREATE FUNCTION pg_temp.broken(OUT name text, OUT labels jsonb, OUT value double precision) RETURNS SETOF record LANGUAGE sql AS $$ VALUES ('x', '{}'::jsonb, 1 / 0::double precision) $$;
 SELECT 'pg_temp_' || s AS temp FROM regexp_replace(pg_my_temp_schema()::regnamespace::text, '^pg_temp_', '') s \gset
 SELECT tenfold._declare_metric('mine', :'temp' || '.mine()', 'mine_a', 'gauge', E'one \\ two\nthree'), tenfold._declare_metric('mine', :'temp' || '.mine()', 'mine_b_total', 'counter', 'b');

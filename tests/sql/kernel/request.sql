@@ -27,18 +27,20 @@ SELECT is(tenfold.path_value('hotel_id'), '7', 'ids of the path come by header')
 SELECT is(tenfold._with_next_link('{"next" : null, "n" : "x"}')::text, '{"next" : null, "n" : "x"}', 'the last page');
 SELECT is(current_setting('response.headers', true), NULL, '… has no Link');
 SELECT is(tenfold._with_next_link('{"next" : "2_3", "n" : 1}')::text, '{"next" : "2_3", "n" : 1}', 'a page');
-SELECT is(current_setting('response.headers')::jsonb, '[{"Link": "<?a=1&b=%24&cursor=2_3>; rel=\"next\""}]', '… has the Link of the next: the same query with another cursor');
+SELECT is(current_setting('response.headers')::jsonb, E'[{"Link": "<?a=1&b=%24&cursor=2_3>; rel=\\"next\\""}]', '… has the Link of the next: the same query with another cursor');
 
 SELECT is(pg_temp.state_with(claims), state, claims) FROM (VALUES
-  ('', 'ok'), ('{"role": "tenfold_anonymous"}', 'ok'),
-  ('{"role": "tenfold_user", "aud": "tenfold"}', 'ok'), ('{"role": "tenfold_user", "aud": ["x", "tenfold"]}', 'ok'),
-  ('{"role": "tenfold_user", "exp": 1}', 'TF012'), ('{"role": "tenfold_user", "aud": "x"}', 'TF012'), ('{"aud": {"tenfold": 1}}', 'ok'),
-  ('{"aud": "tenfold", "sub": "ada"}', 'TF012'), ('{"aud": "tenfold", "sub": 5}', 'TF012'), ('{"aud": "tenfold", "sub": null}', 'TF012'),
-  ('{"aud": "tenfold", "sub": "00000000-0000-0000-0000-000000000001"}', 'ok'),
-  ('{"aud": "tenfold", "sid": "00000000-0000-0000-0000-000000000001"}', 'TF012'), ('{"aud": "tenfold", "sid": "x"}', 'TF012'),
-  ('{"aud": "tenfold", "sid": null}', 'TF012')) AS t(claims, state);
+  ('', 'ok'), ('{}', 'ok'), ('{"role": "tenfold_anonymous"}', 'ok'),
+  ('{"role": "tenfold_user"}', 'TF012'), ('{"role": "tenfold_operator"}', 'TF012'), ('{"role": "tenfold_worker"}', 'TF012'),
+  ('{"role": "tenfold_operator", "aud": "tenfold"}', 'TF012'), ('{"role": "tenfold_operator", "exp": 9e9}', 'TF012'),
+  ('{"role": "tenfold_operator", "aud": "tenfold", "exp": "never"}', 'TF012'), ('{"role": "tenfold_operator", "aud": "tenfold", "exp": null}', 'TF012'),
+  ('{"role": "tenfold_operator", "aud": "tenfold", "exp": 9e9}', 'ok'),
+  ('{"role": "tenfold_user", "aud": ["x", "tenfold"], "exp": 9e9}', 'ok'), ('{"aud": "x", "exp": 9e9}', 'TF012'), ('{"aud": {"tenfold": 1}, "exp": 9e9}', 'TF012')) AS t(claims, state);
+SELECT is(pg_temp.state_with(('{"aud": "tenfold", "exp": 9e9}'::jsonb || claims::jsonb)::text), state, claims) FROM (VALUES
+  ('{"sub": "ada"}', 'TF012'), ('{"sub": 5}', 'TF012'), ('{"sub": null}', 'TF012'), ('{"sub": "00000000-0000-0000-0000-000000000001"}', 'ok'),
+  ('{"sid": "00000000-0000-0000-0000-000000000001"}', 'TF012'), ('{"sid": "x"}', 'TF012'), ('{"sid": null}', 'TF012')) AS t(claims, state);
 SELECT set_config('tenfold.jwt_audience', 'elsewhere', true);
-SELECT is(pg_temp.state_with('{"aud": "tenfold"}'), 'TF012', 'the audience is a setting');
+SELECT is(pg_temp.state_with('{"aud": "tenfold", "exp": 9e9}'), 'TF012', 'the audience is a setting');
 
 SELECT throws_ok(format('SELECT tenfold.raise_http(%L, %L, %L, %L)', state, 'm', 'd', 'h'), raised, NULL, state || ' is raised as ' || raised) FROM (VALUES
   ('TFH04', 'PGRST'), ('40001', 'PGRST'), ('40P01', 'PGRST'), ('55P03', 'PGRST'), ('23P01', 'PGRST'), ('57014', 'PGRST'), ('53200', 'PGRST'), ('08006', 'PGRST'), ('0A000', 'PGRST'), ('53400', '53400'), ('23505', '23505'), ('22023', '22023')) AS t(state, raised);

@@ -34,7 +34,7 @@ SELECT is_empty($$SELECT r.method, r.path, h.name FROM called r, http_role h
 SELECT is((SELECT count(*) FROM jsonb_each(tenfold.openapi() -> 'paths') p, jsonb_object_keys(p.value)), (SELECT count(*) FROM tenfold.route), 'OpenAPI has every route');
 SELECT is_empty($$SELECT DISTINCT s.code FROM tenfold.route r, jsonb_object_keys(tenfold._openapi_responses(r)) AS s(code)
   WHERE s.code::int >= 400 AND NOT tenfold._openapi_problems() ? s.code$$, 'every status is described');
-SELECT is_empty($$SELECT DISTINCT m[1] FROM regexp_matches(tenfold.openapi()::text, '#/components/schemas/(\w+)', 'g') m
+SELECT is_empty($$SELECT DISTINCT m[1] FROM regexp_matches(tenfold.openapi()::text, E'#/components/schemas/(\\w+)', 'g') m
   EXCEPT SELECT name FROM tenfold.api_schema$$, 'every schema that is named exists');
 
 SELECT throws_ok(format('INSERT INTO tenfold.route (module, method, path, shape, function) VALUES (%L, %L, %L, %L, %L)', 'mine', method, path, shape, 'f()'), '23514', NULL, method || ' ' || path)
