@@ -26,10 +26,11 @@ BEGIN
   PERFORM tenfold._unschedule_others(wanted, runs_as);
   FOR job IN SELECT * FROM jsonb_to_recordset(wanted) j(name text, schedule text, command text) LOOP
     BEGIN  -- a row of yours may have a schedule that pg_cron does not take
-      PERFORM CASE WHEN is_super
-          THEN cron.schedule_in_database(tenfold._cron_name(job.name), job.schedule, job.command, current_database(), runs_as)
-          ELSE cron.schedule(tenfold._cron_name(job.name), job.schedule, job.command) END
-        WHERE NOT EXISTS (SELECT FROM cron.job c WHERE c.jobname = tenfold._cron_name(job.name) AND c.username <> runs_as);
+      IF is_super THEN  -- others may not even name this function
+        PERFORM cron.schedule_in_database(tenfold._cron_name(job.name), job.schedule, job.command, current_database(), runs_as);
+      ELSIF NOT EXISTS (SELECT FROM cron.job c WHERE c.jobname = tenfold._cron_name(job.name) AND c.username <> runs_as) THEN
+        PERFORM cron.schedule(tenfold._cron_name(job.name), job.schedule, job.command);
+      END IF;
       RETURN NEXT job.name;
     EXCEPTION WHEN OTHERS THEN
       PERFORM tenfold._run_as_owner(format('SELECT tenfold._note_bad_row(%L, %L, %L, %L)', 'schedule_jobs', job.name, SQLSTATE, SQLERRM));
