@@ -14,7 +14,7 @@ using Bits = std::map<std::string, int, std::less<>>;
 void read_bits(Bits& bits) {
   static pg::spi::Query query("SELECT code, bit::int FROM hotel.amenity");
   pg::spi::for_each(query, [&](const pg::spi::Row& row) {
-    bits.emplace(*row.get<std::string_view>(0), *row.get<int32_t>(1));
+    bits.emplace(row.required<std::string_view>(0), row.required<int32_t>(1));
   });
 }
 
@@ -22,26 +22,29 @@ pg::TableCopy<Bits, read_bits> dictionary("hotel", "amenity");
 
 Error unknown(std::string_view code) {
   std::string list;
-  for (const auto& [name, bit] : dictionary.current()) list += (list.empty() ? "" : ", ") + name;
+  const auto known = dictionary.current();
+  for (const auto& [name, bit] : *known) list += (list.empty() ? "" : ", ") + name;
   return {Code::unknown_amenity, "unknown amenity \"" + std::string(code) + "\"", "Known are: " + list + "."};
 }
 
 }  // namespace
 
 int64_t amenity_mask(const std::vector<std::string_view>& codes) {
+  if (codes.empty()) return 0;
   uint64_t mask = 0;
+  const auto bits = dictionary.current();
   for (std::string_view code : codes) {
-    const auto& bits = dictionary.current();
-    const auto found = bits.find(code);
-    if (found == bits.end()) throw Failure{unknown(code)};
+    const auto found = bits->find(code);
+    if (found == bits->end()) throw Failure{unknown(code)};
     mask |= uint64_t{1} << found->second;
   }
   return static_cast<int64_t>(mask);
 }
 
 std::optional<std::string_view> unknown_amenity(const std::vector<std::string_view>& codes) {
+  const auto bits = dictionary.current();
   for (std::string_view code : codes)
-    if (!dictionary.current().contains(code)) return code;
+    if (!bits->contains(code)) return code;
   return std::nullopt;
 }
 

@@ -24,6 +24,9 @@ BEGIN
       EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO tenfold_owner WITH GRANT OPTION', member);
     END IF;
   END LOOP;
+  IF to_regrole('tenfold_owner') IS NOT NULL THEN
+    GRANT USAGE ON LANGUAGE tenfold_cached TO tenfold_owner;
+  END IF;
 END
 $$;
 COMMENT ON FUNCTION tenfold._close_new_members IS 'takes EXECUTE on new members from PUBLIC, gives it to tenfold_owner';

@@ -30,6 +30,7 @@ BEGIN
   FOR member IN SELECT m.oid FROM tenfold._members() m LOOP
     EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO tenfold_owner WITH GRANT OPTION', member);
   END LOOP;
+  GRANT USAGE ON LANGUAGE tenfold_cached TO tenfold_owner;
   GRANT pg_read_all_stats TO tenfold_owner;  -- tenfold.metric tells of snapshots that sessions hold
   PERFORM tenfold._open_cron();
 END

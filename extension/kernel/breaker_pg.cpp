@@ -25,7 +25,7 @@ double seconds(int64_t microseconds) {
   return static_cast<double>(microseconds) / 1e6;
 }
 
-const Provider& provider_of(const pg::Args& args) {
+std::shared_ptr<const Provider> provider_of(const pg::Args& args) {
   return tenfold::provider_of(args.get<std::string_view>(0, "provider"));
 }
 
@@ -80,7 +80,8 @@ CallPermit take_call_permit(const Provider& provider, int32_t day) {
 }  // namespace
 
 TF_FUNCTION(tf_breaker_acquire) {
-  const Provider& provider = provider_of(args);
+  const auto held = provider_of(args);
+  const Provider& provider = *held;
   Breaker::Permit permit{};
   {
     LockedProviders locked;
@@ -92,7 +93,8 @@ TF_FUNCTION(tf_breaker_acquire) {
 
 // What the breaker became by it: open, closed, or NULL where nothing changed.
 TF_FUNCTION(tf_breaker_report) {
-  const Provider& provider = provider_of(args);
+  const auto held = provider_of(args);
+  const Provider& provider = *held;
   const auto permit = args.get<int64_t>(1, "permit");
   const auto outcome = outcome_of(provider, args.get<std::string_view>(2, "outcome"), args.maybe<double>(3));
   const double random = 2 * pg_prng_double(&pg_global_prng_state) - 1;
@@ -103,14 +105,15 @@ TF_FUNCTION(tf_breaker_report) {
     const int64_t now = tenfold::monotonic_now();
     auto& slot = locked.slot(provider, now);
     change = slot.breaker.report(permit, outcome, now, provider.rules, random);
-    if (change) slot.changes.add(at, *change);
+    if (change) slot.changes.add(locked.next_change(), at, *change);
   }
   return change ? pg::datum(state_names[static_cast<int>(change->to)]) : args.null();
 }
 
 // The changes that are not yet written, for the caller to write: they are his until his transaction ends.
 TF_FUNCTION(tf_breaker_claim_changes) {
-  const Provider& provider = provider_of(args);
+  const auto held = provider_of(args);
+  const Provider& provider = *held;
   pg::Rows rows(args.info());
   for (;;) {
     std::optional<tenfold::ChangeLog::Entry> entry;
@@ -129,7 +132,8 @@ TF_FUNCTION(tf_breaker_claim_changes) {
 }
 
 TF_FUNCTION(tf_breaker_status) {
-  const Provider& provider = provider_of(args);
+  const auto held = provider_of(args);
+  const Provider& provider = *held;
   Breaker::Status status{};
   int32_t unwritten = 0;
   int64_t lost = 0, now = 0;
@@ -162,7 +166,8 @@ TF_FUNCTION(tf_breaker_status) {
 }
 
 TF_FUNCTION(tf_call_permit) {
-  const Provider& provider = provider_of(args);
+  const auto held = provider_of(args);
+  const Provider& provider = *held;
   const CallPermit permit = take_call_permit(provider, args.get<int32_t>(1, "day"));
   const auto number = permit.refused == nullptr ? std::optional<int64_t>(permit.number) : std::nullopt;
   const auto reason =

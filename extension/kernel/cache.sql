@@ -1,7 +1,17 @@
-CREATE OR REPLACE FUNCTION tenfold._cached(query text, argument anyelement, tags text[], ttl int) RETURNS json
-LANGUAGE c STABLE AS '$libdir/tenfold', 'tf_cached';
-COMMENT ON FUNCTION tenfold._cached IS
-  'the one text that query gives for argument ($1, a jsonb or a row), kept for ttl seconds and until a commit touches one of the tags (at most 4); run as the caller, and kept for his role. Bypassed without preload, on a standby, from REPEATABLE READ on, and in a transaction that has written';
+CREATE OR REPLACE FUNCTION tenfold._cached_handler() RETURNS language_handler
+LANGUAGE c VOLATILE AS '$libdir/tenfold', 'tf_cached_handler';
+COMMENT ON FUNCTION tenfold._cached_handler IS 'calls a function of language tenfold_cached';
+
+CREATE OR REPLACE FUNCTION tenfold._cached_validator(function oid) RETURNS void
+LANGUAGE c VOLATILE STRICT AS '$libdir/tenfold', 'tf_cached_validator';
+COMMENT ON FUNCTION tenfold._cached_validator IS 'refuses what language tenfold_cached cannot keep';
+
+-- Trusted, so that tenfold_owner, who is no superuser, may use it, and closed to everybody else: whoever writes such a
+-- function says what others get.
+CREATE OR REPLACE TRUSTED LANGUAGE tenfold_cached HANDLER tenfold._cached_handler VALIDATOR tenfold._cached_validator;
+REVOKE USAGE ON LANGUAGE tenfold_cached FROM PUBLIC;
+COMMENT ON LANGUAGE tenfold_cached IS
+  'functions whose one json or text is kept: the body is a query that names the arguments, below a line -- keep 300 s; tags hotel, hotel:{country}; link next. It runs as the function''s owner, in UTC and under fixed settings, and sees nothing of the request. Kept by role and arguments, so many seconds and until a commit touches a tag (at most 4). Bypassed without preload, on a standby, from REPEATABLE READ on, and in a transaction that has written';
 
 CREATE OR REPLACE FUNCTION tenfold._cache_touch(tags text[]) RETURNS void
 LANGUAGE c VOLATILE AS '$libdir/tenfold', 'tf_cache_touch';

@@ -1,15 +1,17 @@
 #include "kernel/cache_pg.hpp"
 
 #include <algorithm>
-#include <map>
 
 #include "kernel/cache_shelf.hpp"
+#include "kernel/cache_touched.hpp"
+#include "kernel/response_pg.hpp"
+
+#include "kernel/cached_function_pg.hpp"
 #include "pg/datum.hpp"
 #include "pg/guard.hpp"
 #include "pg/module.hpp"
 #include "pg/settings.hpp"
 #include "pg/shmem.hpp"
-#include "pg/spi.hpp"
 
 extern "C" {
 #include <access/xact.h>
@@ -19,13 +21,14 @@ extern "C" {
 #include <storage/condition_variable.h>
 #include <storage/lwlock.h>
 #include <tcop/utility.h>
-#include <utils/lsyscache.h>
 #include <utils/snapmgr.h>
 #include <utils/timestamp.h>
 #include <utils/wait_event.h>
 }
 
 namespace pg = tenfold::pg;
+namespace cache_counter = tenfold::cache_counter;
+using tenfold::CachedFunction;
 using tenfold::CacheShelf;
 using Stamp = CacheShelf::Stamp;
 
@@ -42,9 +45,7 @@ using Stamp = CacheShelf::Stamp;
 // every answer has.
 namespace {
 
-constexpr uint32_t counters = 65536, shelves = 64, leases_a_shelf = 16, everything = 0;
-constexpr int pending_bits = 16;
-constexpr uint64_t pending_mask = (uint64_t{1} << pending_bits) - 1;
+constexpr uint32_t shelves = 64, leases_a_shelf = 16;
 constexpr long wait_ms = 1000;
 
 struct Lease {
@@ -59,7 +60,7 @@ struct Shelf {
 };
 
 struct Cache {
-  std::atomic<uint64_t> counter[counters];  // generation and, in its lower bits, how many commits are pending
+  std::atomic<uint64_t> counter[cache_counter::count];
   std::atomic<int64_t> hits, misses, bypassed, refused;
   Shelf shelf[shelves];
 };
@@ -95,26 +96,14 @@ pg::SharedArea area("tenfold cache", area_size, make_cache);
 uint32_t counter_of(std::string_view tag) {
   const uint64_t hash = hash_bytes_extended(reinterpret_cast<const unsigned char*>(tag.data()),
                                             static_cast<int>(tag.size()), MyDatabaseId);
-  return static_cast<uint32_t>(1 + hash % (counters - 1));
+  return static_cast<uint32_t>(1 + hash % (cache_counter::count - 1));
 }
 
 // What this backend has under way: at most one transaction. Nothing here allocates at commit.
-struct Transaction {
-  std::vector<uint32_t> touched;
-  bool is_pending = false;
-  std::vector<std::pair<uint32_t, uint64_t>> leases;  // shelf and hash
-};
+tenfold::TouchedCounters touched;
 
-Transaction mine;
-
-void raise_pending(const std::vector<uint32_t>& touched) {
-  for (const uint32_t number : touched) area.as<Cache>().counter[number].fetch_add(1);
-}
-
-void end_pending(const std::vector<uint32_t>& touched) {
-  for (const uint32_t number : touched)
-    area.as<Cache>().counter[number].fetch_add((uint64_t{1} << pending_bits) - 1);
-}
+// What this backend computes, each in the midst of the one before: shelf and hash.
+std::vector<std::pair<uint32_t, uint64_t>> leases;
 
 void release_lease(uint32_t shelf, uint64_t hash) {
   auto& of = area.as<Cache>().shelf[shelf];
@@ -125,35 +114,21 @@ void release_lease(uint32_t shelf, uint64_t hash) {
   ConditionVariableBroadcast(&of.filled);
 }
 
-void forget_transaction() {
-  mine.touched.clear();
-  mine.is_pending = false;
-}
-
-// Runs also when the backend is told to die: its leases go, its pending commits end.
+// Runs also when the backend is told to die, which leaves no C++ frame: its leases go, its pending commits
+// end.
 void at_end(XactEvent event, void*) {
   switch (event) {
     case XACT_EVENT_PRE_COMMIT:
-      if (mine.touched.empty() || mine.is_pending) return;
-      mine.is_pending = true;
-      raise_pending(mine.touched);
-      return;
+      return touched.raise(area.as<Cache>().counter);
     case XACT_EVENT_COMMIT:
     case XACT_EVENT_ABORT:
-      if (mine.is_pending) end_pending(mine.touched);
-      for (const auto& [shelf, hash] : mine.leases) release_lease(shelf, hash);
-      mine.leases.clear();
-      return forget_transaction();
     case XACT_EVENT_PREPARE:
-      return forget_transaction();
+      for (const auto& [shelf, hash] : leases) release_lease(shelf, hash);
+      leases.clear();
+      return touched.end(area.as<Cache>().counter);
     default:
       return;
   }
-}
-
-void watch_transactions() {
-  static bool watching = false;
-  if (!std::exchange(watching, true)) pg::call([] { RegisterXactCallback(at_end, nullptr); });
 }
 
 ProcessUtility_hook_type next_utility = nullptr;
@@ -164,16 +139,15 @@ bool commits_prepared(const PlannedStmt* statement) {
          reinterpret_cast<const TransactionStmt*>(node)->kind == TRANS_STMT_COMMIT_PREPARED;
 }
 
-// COMMIT PREPARED cannot run inside a transaction block, so nothing else is pending in this backend. It takes
-// effect long before its own transaction ends.
+// COMMIT PREPARED takes effect long before its own transaction ends. In a block, or within a function, the
+// server refuses it, and the transaction may go on. Between C frames: nothing here throws or allocates.
 void on_utility(PlannedStmt* statement, const char* text, bool read_only_tree, ProcessUtilityContext context,
                 ParamListInfo parameters, QueryEnvironment* environment, DestReceiver* receiver,
                 QueryCompletion* completion) {
-  if (commits_prepared(statement)) {
-    watch_transactions();
-    mine.touched.push_back(everything);
-    mine.is_pending = true;
-    raise_pending(mine.touched);
+  if (context == PROCESS_UTILITY_TOPLEVEL && commits_prepared(statement) && !IsTransactionBlock() &&
+      !IsSubTransaction()) {
+    touched.touch_everything();
+    touched.raise(area.as<Cache>().counter);
   }
   (next_utility != nullptr ? next_utility : standard_ProcessUtility)(
       statement, text, read_only_tree, context, parameters, environment, receiver, completion);
@@ -182,15 +156,17 @@ void on_utility(PlannedStmt* statement, const char* text, bool read_only_tree, P
 // Whether an answer may be kept, or a kept one given: the snapshot of now must be the one that the caller
 // would see by.
 bool may_use() {
-  return pg::preloaded() && mine.touched.empty() && !IsolationUsesXactSnapshot() && !RecoveryInProgress() &&
+  return pg::preloaded() && touched.empty() && !IsolationUsesXactSnapshot() && !RecoveryInProgress() &&
          !TransactionIdIsValid(GetTopTransactionIdIfAny());
 }
 
-// What is computed: a query with one argument.
+// One call of a cached function.
 struct Sum {
-  std::string_view query;
-  Datum argument;
-  Oid type;
+  CachedFunction& function;
+  FunctionCallInfo info;
+
+  std::optional<std::string> compute() const { return function.compute(info); }
+  int32_t seconds() const { return function.recipe().seconds; }
 };
 
 struct Question {
@@ -200,22 +176,16 @@ struct Question {
   std::vector<uint32_t> tags;  // their counters, and that of everything
 };
 
-// All that the answer hangs on: nobody gets what another role may see, or what another call keeps for longer.
-// Equal arguments may differ in their bytes (numeric 1.0 and 1.00): that only computes twice.
-Question question_of(const Sum& sum, const std::vector<std::string_view>& tags, int32_t ttl) {
+// All that the answer hangs on. The role, since a function can ask who called it.
+Question question_of(const Sum& sum) {
   Question question;
   question.key.reserve(256);
-  const auto append = [&](const auto& part) {
+  for (const Oid part : {MyDatabaseId, GetUserId()})
     question.key.append(reinterpret_cast<const char*>(&part), sizeof part);
-  };
-  append(MyDatabaseId);
-  append(GetUserId());
-  append(sum.type);
-  append(ttl);
-  append(tags.size());
-  question.tags.push_back(everything);
-  for (const std::string_view tag : tags) append(question.tags.emplace_back(counter_of(tag)));
-  question.key.append(sum.query).append(1, '\0').append(pg::from_datum<std::string_view>(sum.argument));
+  sum.function.append_key(question.key, sum.info);
+  question.tags.push_back(cache_counter::everything);
+  for (const auto& tag : sum.function.recipe().tags)
+    question.tags.push_back(counter_of(sum.function.tag(tag, sum.info)));
   question.hash = hash_bytes_extended(reinterpret_cast<const unsigned char*>(question.key.data()),
                                       static_cast<int>(question.key.size()), 0);
   question.shelf = static_cast<uint32_t>(question.hash >> 32) % shelves;
@@ -259,6 +229,7 @@ Lead take_lease(Cache& cache, const Question& question) {
   auto& of = cache.shelf[question.shelf];
   Lead lead = Lead::none_free;
   Lease* free = nullptr;
+  leases.reserve(leases.size() + 1);  // for HeldLease, which must not fail
   pg::call([&] { LWLockAcquire(&of.lock, LW_EXCLUSIVE); });
   for (Lease& lease : of.leases) {
     if (lease.owner == 0) free = &lease;
@@ -292,24 +263,9 @@ void wait_for_leader(Cache& cache, const Question& question) {
   });
 }
 
-// Prepared once a backend and query.
-std::optional<std::string> compute(const Sum& sum) {
-  static std::map<std::pair<std::string, Oid>, std::unique_ptr<pg::spi::Query>> plans;
-  const auto [found, is_new] = plans.try_emplace({std::string(sum.query), sum.type});
-  if (is_new)
-    found->second = std::make_unique<pg::spi::Query>(found->first.first.c_str(), (const Oid[]){sum.type});
-  std::optional<std::string> value;
-  const NullableDatum parameters[] = {{sum.argument, false}};
-  const uint64 rows = pg::spi::connect_and_run(*found->second, parameters, true);
-  if (rows > 0)
-    if (const auto text = pg::spi::Row(SPI_tuptable, 0).get<std::string_view>(0)) value = std::string(*text);
-  pg::spi::disconnect();
-  return value;
-}
-
 std::optional<std::string> compute_now(const Sum& sum) {
   pg::call([] { PushActiveSnapshot(GetLatestSnapshot()); });
-  auto value = compute(sum);
+  auto value = sum.compute();
   pg::call([] { PopActiveSnapshot(); });
   return value;
 }
@@ -319,7 +275,7 @@ std::vector<Stamp> stamps_of(const Cache& cache, const Question& question) {
   std::vector<Stamp> stamps;
   for (const uint32_t number : question.tags) {
     const uint64_t value = cache.counter[number].load();
-    if ((value & pending_mask) != 0) return {};
+    if (cache_counter::is_pending(value)) return {};
     stamps.push_back({number, value});
   }
   return stamps;
@@ -339,31 +295,32 @@ void keep(Cache& cache, const Question& question, const std::string& value, cons
   LWLockRelease(&lock);
 }
 
-// Computes while others wait for it, and keeps the answer. An error leaves the lease to the end of the
-// transaction, or to the caller's savepoint: so it is given back here.
-std::optional<std::string> lead(Cache& cache, const Question& question, const Sum& sum, int32_t ttl) {
-  mine.leases.emplace_back(question.shelf, question.hash);
-  const auto give_back = [&] {
-    mine.leases.pop_back();
-    pg::call([&] { release_lease(question.shelf, question.hash); });
-  };
-  try {
-    const auto stamps = stamps_of(cache, question);
-    auto value = compute_now(sum);
-    if (value && !stamps.empty()) keep(cache, question, *value, stamps, ttl);
-    give_back();
-    return value;
-  } catch (const pg::PgError&) {
-    give_back();
-    throw;
+// A lease that was taken, given back whatever is thrown.
+class HeldLease {
+ public:
+  explicit HeldLease(const Question& question) { leases.emplace_back(question.shelf, question.hash); }
+  HeldLease(const HeldLease&) = delete;
+  HeldLease& operator=(const HeldLease&) = delete;
+  ~HeldLease() {
+    release_lease(leases.back().first, leases.back().second);
+    leases.pop_back();
   }
+};
+
+// Computes while others wait for it, and keeps the answer.
+std::optional<std::string> lead(Cache& cache, const Question& question, const Sum& sum) {
+  const HeldLease lease(question);
+  const auto stamps = stamps_of(cache, question);
+  auto value = compute_now(sum);
+  if (value && !stamps.empty()) keep(cache, question, *value, stamps, sum.seconds());
+  return value;
 }
 
 std::optional<Datum> datum_of(const std::optional<std::string>& value) {
   return value ? std::optional(pg::datum(*value)) : std::nullopt;
 }
 
-std::optional<Datum> answer(const Question& question, const Sum& sum, int32_t ttl) {
+std::optional<Datum> answer(const Question& question, const Sum& sum) {
   auto& cache = area.as<Cache>();
   for (int attempt = 0; attempt < 2; attempt++) {
     if (const auto value = look_up(cache, question)) {
@@ -373,7 +330,7 @@ std::optional<Datum> answer(const Question& question, const Sum& sum, int32_t tt
     const Lead whose = take_lease(cache, question);
     if (whose == Lead::ours) {
       cache.misses++;
-      return datum_of(lead(cache, question, sum, ttl));
+      return datum_of(lead(cache, question, sum));
     }
     if (whose == Lead::none_free) break;
     wait_for_leader(cache, question);
@@ -384,45 +341,43 @@ std::optional<Datum> answer(const Question& question, const Sum& sum, int32_t tt
 
 }  // namespace
 
-void tenfold::watch_prepared_transactions() {
+void tenfold::watch_transactions() {
+  RegisterXactCallback(at_end, nullptr);
   next_utility = std::exchange(ProcessUtility_hook, on_utility);
 }
 
-TF_FUNCTION(tf_cached) {
-  const Sum sum{args.get<std::string_view>(0, "query"), args.any(1, "argument"), args.type(1)};
-  if (pg::call([&] { return get_typlen(sum.type); }) != -1)
-    throw tenfold::Failure{
-        {tenfold::Code::invalid_parameter, "the argument is neither jsonb nor a row", "Make it one."}};
-  const auto tags = args.get<std::vector<std::string_view>>(2, "tags");
-  if (tags.size() >= CacheShelf::most_stamps)
-    throw tenfold::Failure{{tenfold::Code::invalid_parameter,
-                            std::to_string(tags.size()) + " tags are too many", "An answer has at most 4."}};
-  watch_transactions();
+// Calls a function of language tenfold_cached.
+TF_FUNCTION(tf_cached_handler) {
+  FunctionCallInfo info = args.info();
+  const auto function = tenfold::cached_function(info->flinfo->fn_oid);
+  const Sum sum{*function, info};
   std::optional<Datum> value;
   if (may_use()) {
-    const auto ttl = args.get<int32_t>(3, "ttl");
-    value = answer(question_of(sum, tags, ttl), sum, ttl);
+    value = answer(question_of(sum), sum);
   } else {
     if (pg::preloaded()) area.as<Cache>().bypassed++;
-    value = datum_of(compute(sum));
+    value = datum_of(sum.compute());
   }
-  return value ? *value : args.null();
+  if (!value) return args.null();
+  if (function->recipe().links_next)
+    tenfold::add_next_link(pg::from_datum<std::string_view>(*value));  // type: ours
+  return *value;
 }
 
 TF_FUNCTION(tf_cache_touch) {
   if (!pg::preloaded()) return 0;
-  watch_transactions();
-  for (const std::string_view tag : args.get<std::vector<std::string_view>>(0, "tags")) {
-    const uint32_t number = counter_of(tag);
-    if (std::ranges::count(mine.touched, number) == 0) mine.touched.push_back(number);
-  }
+  for (const std::string_view tag : args.get<std::vector<std::string_view>>(0, "tags"))
+    touched.touch(counter_of(tag));
   return 0;
 }
 
+// At once, and again when the transaction commits: in between a reader may keep what it is about to change.
 TF_FUNCTION(tf_cache_clear) {
   auto& cache = area.as<Cache>();
   const auto tag = args.maybe<std::string_view>(0);
-  cache.counter[tag ? counter_of(*tag) : everything].fetch_add(uint64_t{1} << pending_bits);
+  const uint32_t number = tag ? counter_of(*tag) : cache_counter::everything;
+  cache.counter[number].fetch_add(cache_counter::generation);
+  touched.touch(number);
   return 0;
 }
 

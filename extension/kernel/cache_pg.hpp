@@ -3,7 +3,8 @@
 
 namespace tenfold {
 
-// For _PG_init, where the library is preloaded: COMMIT PREPARED makes what is cached stale.
-void watch_prepared_transactions();
+// For _PG_init, where the library is preloaded: commits of what was touched make what is cached stale, and so
+// does COMMIT PREPARED.
+void watch_transactions();
 
 }  // namespace tenfold

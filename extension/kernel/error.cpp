@@ -12,6 +12,7 @@ constexpr std::array rows{
     CodeRow{Code::null_value, "22004", "null_value", 400, "a required value is NULL"},
     CodeRow{Code::invalid_parameter, "22023", "invalid_parameter", 400,
             "a value is not one of those allowed"},
+    CodeRow{Code::wrong_type, "42804", "wrong_type", 500, "a column is of another type than expected"},
     CodeRow{Code::feature_not_supported, "0A000", "feature_not_supported", 501,
             "not available in this version"},
     CodeRow{Code::out_of_memory, "53200", "out_of_memory", 502, "an allocation failed"},

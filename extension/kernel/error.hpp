@@ -13,6 +13,7 @@ namespace tenfold {
 enum class Code {
   null_value,
   invalid_parameter,
+  wrong_type,
   feature_not_supported,
   out_of_memory,
   query_canceled,

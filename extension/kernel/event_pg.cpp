@@ -76,12 +76,13 @@ int32_t bytes_of(const Events& e, int i, int32_t most) {
   const int64_t key = e.keys.is_null(i) ? 0 : toast_raw_datum_size(e.keys.values[i]) - VARHDRSZ;
   int64_t headers = 2;
   if (!e.headers.is_null(i)) {
+    // type: Elements::of
     const Jsonb* value = DatumGetJsonbP(e.headers.values[i]);
     if (!pg::jsonb_is_object_of_texts(value)) return 0;
     headers = pg::jsonb_text_bytes(value, most);
   }
   if (key > most_key_bytes || key + headers > most) return 0;
-  const int64_t all =
+  const int64_t all =  // type: Elements::of
       key + headers + pg::jsonb_text_bytes(DatumGetJsonbP(e.payloads.values[i]), most - key - headers);
   return all > most ? 0 : static_cast<int32_t>(all);
 }
@@ -125,9 +126,13 @@ Place place_in(TupleTableSlot* row) {
   slot_getallattrs(row);
   bool is_ours = false;
   HeapTuple tuple = ExecFetchSlotHeapTuple(row, false, &is_ours);
+  // type: state::columns, which were compared, here and below
+  const auto written_on = static_cast<uint64>(DatumGetInt64(value(state::system_identifier)));
+  // type: …
+  const TransactionId written_by = DatumGetTransactionId(value(state::written_by));
   const bool is_copy =
-      static_cast<uint64>(DatumGetInt64(value(state::system_identifier))) != GetSystemIdentifier() ||
-      DatumGetTransactionId(value(state::written_by)) != HeapTupleHeaderGetRawXmin(tuple->t_data);
+      written_on != GetSystemIdentifier() || written_by != HeapTupleHeaderGetRawXmin(tuple->t_data);
+  // type: …
   return {DatumGetInt16(value(state::slot)), DatumGetInt32(value(state::incarnation)) + is_copy, is_copy};
 }
 
@@ -204,7 +209,8 @@ using Topics = std::map<std::string, Topic, std::less<>>;
 void read_topics(Topics& topics) {
   static pg::spi::Query query("SELECT name, topic_id, max_bytes FROM tenfold.topic WHERE schema IS NULL");
   pg::spi::for_each(query, [&](const pg::spi::Row& row) {
-    topics[std::string(*row.get<std::string_view>(0))] = {*row.get<int32_t>(1), *row.get<int32_t>(2)};
+    topics[std::string(row.required<std::string_view>(0))] = {row.required<int32_t>(1),
+                                                              row.required<int32_t>(2)};
   });
 }
 
@@ -237,9 +243,9 @@ TF_FUNCTION(tf_insert_events) {
 
 TF_FUNCTION(tf_publish) {
   if (args.is_null(0)) return args.null();
-  const auto& known = topics.current();
-  const auto topic = known.find(args.get<std::string_view>(0, "topic"));
-  if (topic == known.end()) return args.null();
+  const auto known = topics.current();
+  const auto topic = known->find(args.get<std::string_view>(0, "topic"));
+  if (topic == known->end()) return args.null();
   FunctionCallInfo info = args.info();
   const Topic to = topic->second;
   const auto id = pg::call([info, to] {

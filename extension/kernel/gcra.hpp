@@ -42,7 +42,8 @@ constexpr Decision decide(int64_t arrival, int64_t now, Limit limit, int64_t cos
   const int64_t next = begun + cost * limit.interval;
   const bool allowed = next - now <= limit.depth();
   const int64_t kept = allowed ? next : begun;
-  return {allowed, kept, (limit.depth() - (kept - now)) / limit.interval,
+  // Below 0 where the burst was lowered since.
+  return {allowed, kept, std::max<int64_t>((limit.depth() - (kept - now)) / limit.interval, 0),
           allowed ? 0 : next - now - limit.depth(), kept - now};
 }
 

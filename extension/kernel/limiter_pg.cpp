@@ -48,8 +48,8 @@ void read_classes(Classes& classes) {
   static pg::spi::Query query("SELECT name, per_minute::float8, burst::bigint FROM tenfold.rate_class");
   pg::spi::for_each(query, [&](const pg::spi::Row& row) {
     const auto per_minute = row.get<double>(1);
-    auto& limit = classes[std::string(*row.get<std::string_view>(0))];
-    if (per_minute) limit = gcra::limit_of(*per_minute, *row.get<int64_t>(2));
+    auto& limit = classes[std::string(row.required<std::string_view>(0))];
+    if (per_minute) limit = gcra::limit_of(*per_minute, row.required<int64_t>(2));
   });
 }
 
@@ -57,9 +57,11 @@ pg::TableCopy<Classes, read_classes> classes("tenfold", "rate_class");
 
 using Class = Classes::value_type;
 
-const Class* find_class(std::string_view name) {
-  const auto found = classes.current().find(name);
-  return found == classes.current().end() ? nullptr : &*found;
+// Empty: there is none of this name.
+std::shared_ptr<const Class> find_class(std::string_view name) {
+  const auto all = classes.current();
+  const auto found = all->find(name);
+  return found == all->end() ? nullptr : std::shared_ptr<const Class>(all, &*found);
 }
 
 // One bucket a database, class and key.
@@ -102,18 +104,26 @@ std::string_view request_headers() {
   return headers == nullptr ? std::string_view{} : headers;
 }
 
+// Whoever counts several requests in one transaction tells of the last: else the setting grows with each.
+void tell(gcra::Limit limit, const gcra::Decision& decision) {
+  static std::string told;
+  std::string now = "{" + rate_headers(limit, decision, "},{") + "}";
+  tenfold::add_response_headers(now, told);
+  told = std::move(now);
+}
+
 }  // namespace
 
 // The detail of a PGRST error if the request is one too many, else NULL.
 TF_FUNCTION(tf_limit_request) {
   if (!pg::preloaded()) return args.null();  // doctor() says what is missing
   const std::string_view headers = request_headers();
-  const Class* of = find_class(tenfold::edge_header(headers, "x-rate-class"));
+  auto of = find_class(tenfold::edge_header(headers, "x-rate-class"));
   if (of == nullptr) of = find_class("default");
   if (of == nullptr || !of->second) return args.null();
   const auto decision = take(*of, tenfold::client_key(tenfold::edge_header(headers, "x-real-ip")), 1);
   if (decision.allowed) {
-    tenfold::add_response_headers("{" + rate_headers(*of->second, decision, "},{") + "}");
+    tell(*of->second, decision);
     return args.null();
   }
   return pg::datum("{\"status\":429,\"headers\":{\"Retry-After\":\"" + seconds_up(decision.wait) + "\"," +
@@ -122,7 +132,7 @@ TF_FUNCTION(tf_limit_request) {
 
 TF_FUNCTION(tf_take_permit) {
   const auto name = args.get<std::string_view>(0, "class");
-  const Class* of = find_class(name);
+  const auto of = find_class(name);
   if (of == nullptr)
     throw tenfold::Failure{{tenfold::Code::invalid_parameter,
                             "unknown rate class \"" + std::string(name) + "\"",

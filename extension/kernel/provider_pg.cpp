@@ -101,13 +101,12 @@ void settle(const Pending& one, bool committed) {
     slot->quota.add(one.day, one.calls);
 }
 
-// A prepared transaction has written its changes for all we know; its block is not committed, and is never
-// given out.
+// Of a prepared transaction nobody here will know what became of it. Its changes are for the next to write:
+// they may be told twice, and are not lost. Its block is never given out.
 void on_end(XactEvent event, void*) {
   if (pending.empty()) return;
   if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE) return;
-  for (const Pending& one : pending)
-    settle(one, event == XACT_EVENT_COMMIT || (event == XACT_EVENT_PREPARE && one.change != 0));
+  for (const Pending& one : pending) settle(one, event == XACT_EVENT_COMMIT);
   pending.clear();
 }
 
@@ -140,13 +139,13 @@ int64_t monotonic_now() {
   return now.tv_sec * int64_t{1'000'000} + now.tv_nsec / 1000;
 }
 
-const Provider& provider_of(std::string_view name) {
-  const auto& all = providers.current();
-  const auto found = all.find(name);
-  if (found == all.end())
+std::shared_ptr<const Provider> provider_of(std::string_view name) {
+  const auto all = providers.current();
+  const auto found = all->find(name);
+  if (found == all->end())
     throw Failure{{Code::unknown_provider, "unknown provider \"" + std::string(name) + "\"",
                    "SELECT tenfold.create_provider(…) makes one; tenfold.provider lists them."}};
-  return found->second;
+  return {all, &found->second};
 }
 
 LockedProviders::LockedProviders() {

@@ -19,7 +19,7 @@ struct Provider {
 };
 
 // The row of this name; Failure with Code::unknown_provider.
-const Provider& provider_of(std::string_view name);
+std::shared_ptr<const Provider> provider_of(std::string_view name);
 
 // Microseconds of CLOCK_MONOTONIC: who sets the clock of the day changes nothing.
 int64_t monotonic_now();
@@ -35,6 +35,7 @@ class LockedProviders {
 
   ProviderSlot& slot(const Provider& provider, int64_t now) { return table_->find(provider.key, now); }
   ProviderSlot* look(const ProviderKey& key) { return table_->look(key); }
+  int64_t next_change() { return table_->next_change(); }
 
  private:
   ProviderTable* table_;

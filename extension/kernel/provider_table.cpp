@@ -6,10 +6,10 @@
 
 namespace tenfold {
 
-void ChangeLog::add(int64_t at, const Breaker::Change& change) {
+void ChangeLog::add(int64_t number, int64_t at, const Breaker::Change& change) {
   Entry* place = std::ranges::min_element(entries_, {}, &Entry::number);
   if (place->number != 0 && !place->claimed) lost_++;
-  *place = {++last_, false, at, change};
+  *place = {number, false, at, change};
 }
 
 std::optional<ChangeLog::Entry> ChangeLog::claim() {

@@ -35,8 +35,9 @@ class ChangeLog {
     Breaker::Change change{};
   };
 
-  // With all places taken the oldest is lost, and counted.
-  void add(int64_t at, const Breaker::Change& change);
+  // With all places taken the oldest is lost, and counted. Numbers grow, and are never given twice: a claim
+  // may outlive the log that it was of.
+  void add(int64_t number, int64_t at, const Breaker::Change& change);
   // The oldest that nobody has claimed, now claimed; nullopt if there is none.
   std::optional<Entry> claim();
   void settle(int64_t number, bool written);
@@ -46,7 +47,7 @@ class ChangeLog {
 
  private:
   Entry entries_[most];
-  int64_t last_ = 0, lost_ = 0;
+  int64_t lost_ = 0;
 };
 
 // Calls that a committed transaction has reserved, and nobody has made.
@@ -77,6 +78,8 @@ class ProviderTable {
   static ProviderTable* make(void* memory, int slots, uint64_t random, int64_t now);
 
   ProviderSlot& find(const ProviderKey& key, int64_t now);
+  // The number of another change, of whatever provider.
+  int64_t next_change() { return ++last_change_; }
   // nullptr: nobody has asked for it yet.
   ProviderSlot* look(const ProviderKey& key);
 
@@ -97,6 +100,7 @@ class ProviderTable {
 
   const int64_t slots_;
   uint64_t random_;
+  int64_t last_change_ = 0;
 };
 
 }  // namespace tenfold

@@ -7,7 +7,7 @@ namespace pg = tenfold::pg;
 
 namespace {
 
-const tenfold::Provider& provider_of(const pg::Args& args) {
+std::shared_ptr<const tenfold::Provider> provider_of(const pg::Args& args) {
   return tenfold::provider_of(args.get<std::string_view>(0, "provider"));
 }
 
@@ -16,7 +16,8 @@ const tenfold::Provider& provider_of(const pg::Args& args) {
 // From a block of this transaction's own, else from one that is committed.
 TF_FUNCTION(tf_quota_take) {
   if (!pg::preloaded()) return pg::datum(false);
-  const auto& provider = provider_of(args);
+  const auto held = provider_of(args);
+  const tenfold::Provider& provider = *held;
   const auto day = args.get<int32_t>(1, "day"), calls = args.get<int32_t>(2, "calls");
   if (tenfold::take_own_quota(provider.key, day, calls)) return pg::datum(true);
   tenfold::LockedProviders locked;
@@ -25,7 +26,8 @@ TF_FUNCTION(tf_quota_take) {
 
 // What was reserved in a transaction that a crash may lose must not be called: it commits for sure.
 TF_FUNCTION(tf_quota_reserved) {
-  const auto& provider = provider_of(args);
+  const auto held = provider_of(args);
+  const tenfold::Provider& provider = *held;
   const auto day = args.get<int32_t>(1, "day"), left = args.get<int32_t>(2, "left");
   ForceSyncCommit();
   if (left > 0 && pg::preloaded()) tenfold::add_quota_at_commit(provider.key, day, left);
@@ -34,7 +36,8 @@ TF_FUNCTION(tf_quota_reserved) {
 
 TF_FUNCTION(tf_quota_left) {
   if (!pg::preloaded()) return pg::datum(int32_t{0});
-  const auto& provider = provider_of(args);
+  const auto held = provider_of(args);
+  const tenfold::Provider& provider = *held;
   const auto day = args.get<int32_t>(1, "day");
   const int32_t own = tenfold::own_quota(provider.key, day);
   tenfold::LockedProviders locked;

@@ -35,15 +35,28 @@ std::string_view setting(const char* name) {
 
 }  // namespace
 
-void tenfold::add_response_headers(std::string_view objects) {
+void tenfold::add_response_headers(std::string_view objects, std::string_view instead_of) {
   std::string array(setting("response.headers"));
+  if (array.ends_with(']')) array.pop_back();
   if (array.empty()) array = "[";
-  if (array.ends_with(']')) array.back() = ',';
+  if (!instead_of.empty() && array.ends_with(instead_of))
+    array.resize(array.size() - instead_of.size());
+  else if (array.size() > 1)
+    array += ',';
   array.append(objects).append("]");
   pg::call([&] {
     set_config_option("response.headers", array.c_str(), PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true,
                       0, false);
   });
+}
+
+// By its beginning: to parse the answer would take longer than to find it.
+void tenfold::add_next_link(std::string_view answer) {
+  constexpr std::string_view start = R"({"next" : ")";
+  const std::string_view headers = setting("request.headers");
+  if (headers.empty() || !answer.starts_with(start)) return;
+  const std::string_view rest = answer.substr(start.size());
+  add_response_headers(header_object("Link", next_link(headers, rest.substr(0, rest.find('"')))));
 }
 
 TF_FUNCTION(tf_add_response_header) {
@@ -53,15 +66,7 @@ TF_FUNCTION(tf_add_response_header) {
   return 0;
 }
 
-// By its beginning, as json_build_object writes it: to parse the answer would take longer than to find it.
 TF_FUNCTION(tf_with_next_link) {
-  constexpr std::string_view start = R"({"next" : ")";
-  const auto answer = args.get<std::string_view>(0, "answer");
-  const std::string_view headers = setting("request.headers");
-  if (!headers.empty() && answer.starts_with(start)) {
-    const std::string_view rest = answer.substr(start.size());
-    tenfold::add_response_headers(
-        header_object("Link", tenfold::next_link(headers, rest.substr(0, rest.find('"')))));
-  }
+  tenfold::add_next_link(args.get<std::string_view>(0, "answer"));
   return args.any(0, "answer");
 }

@@ -31,6 +31,16 @@ std::vector<std::string_view> from_datum(Datum d) {
   return views;
 }
 
+void check_column(TupleDesc shape, int column, bool (*fits)(Oid)) {
+  const bool is_there = column < shape->natts;
+  if (is_there && fits(TupleDescAttr(shape, column)->atttypid)) return;
+  const char* name = is_there ? NameStr(TupleDescAttr(shape, column)->attname) : "";
+  throw Failure{{Code::wrong_type,
+                 is_there ? "column \"" + std::string(name) + "\" is of another type than expected"
+                          : "a row has no column " + std::to_string(column + 1),
+                 "Was the table altered? Give it back the type that the installer gave it."}};
+}
+
 void Args::refuse_null(const char* name) {
   throw Failure{{Code::null_value, std::string(name) + " must not be NULL",
                  std::string("Give a value for ") + name + "."}};

@@ -31,6 +31,35 @@ std::string_view from_datum(Datum d);
 template <>
 std::vector<std::string_view> from_datum(Datum d);  // text[]; a NULL element is a Failure
 
+// Whether a value of this SQL type is what from_datum<T> reads. An array is asked for its elements, too.
+template <class T>
+constexpr bool is_a(Oid type);
+
+template <>
+constexpr bool is_a<bool>(Oid type) {
+  return type == BOOLOID;
+}
+template <>
+constexpr bool is_a<int32_t>(Oid type) {
+  return type == INT4OID;
+}
+template <>
+constexpr bool is_a<int64_t>(Oid type) {
+  return type == INT8OID;
+}
+template <>
+constexpr bool is_a<double>(Oid type) {
+  return type == FLOAT8OID;
+}
+template <>
+constexpr bool is_a<std::string_view>(Oid type) {
+  return type == TEXTOID || type == JSONOID || type == VARCHAROID;
+}
+
+// Failure with 42804 unless the row has such a column (from 0), of a type that `fits` says yes to.
+void check_column(TupleDesc shape, int column, bool (*fits)(Oid));
+
+// Arguments are of the types that CREATE FUNCTION said, which only a superuser can say for C.
 class Args {
  public:
   explicit Args(FunctionCallInfo info) : info_(info) {}
@@ -52,13 +81,10 @@ class Args {
     return from_datum<T>(info_->args[i].value);
   }
 
-  // One of a type that only the caller knows, as of anyelement.
+  // One that the caller reads by the type that it was declared to have.
   Datum any(int i, const char* name) const {
     if (info_->args[i].isnull) refuse_null(name);
     return info_->args[i].value;
-  }
-  Oid type(int i) const {
-    return call([&] { return get_fn_expr_argtype(info_->flinfo, i); });
   }
 
   // What the body returns for SQL's NULL.

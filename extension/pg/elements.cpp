@@ -17,7 +17,7 @@ void refuse_dimensions(const ArrayType* array, const char* name) {
 Elements Elements::of(const NullableDatum& array, Oid type, const char* name) {
   Elements e;
   if (array.isnull) return e;
-  ArrayType* list = DatumGetArrayTypeP(array.value);
+  ArrayType* list = DatumGetArrayTypeP(array.value);  // type: below, of the elements
   refuse_dimensions(list, name);
   if (ARR_ELEMTYPE(list) != type)
     ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),

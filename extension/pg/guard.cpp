@@ -2,6 +2,10 @@
 
 #include "pg/errors.hpp"
 
+extern "C" {
+#include <mb/pg_wchar.h>
+}
+
 namespace tenfold::pg {
 namespace {
 
@@ -14,11 +18,21 @@ struct Report {
   char detail[1024];
   char hint[1024];
 
+  // Not cut within a character.
+  static void copy(char (&to)[1024], const char* from) noexcept {
+    const size_t length = strlen(from);
+    const size_t kept =
+        length < sizeof to ? length
+                           : static_cast<size_t>(pg_mbcliplen(from, static_cast<int>(length), sizeof to - 1));
+    memcpy(to, from, kept);
+    to[kept] = '\0';
+  }
+
   void write(int state, const char* m, const char* d, const char* h) noexcept {
     sqlstate = state;
-    strlcpy(message, m, sizeof message);
-    strlcpy(detail, d, sizeof detail);
-    strlcpy(hint, h, sizeof hint);
+    copy(message, m);
+    copy(detail, d);
+    copy(hint, h);
   }
   void write(const Error& e) noexcept {
     interrupted = e.code == Code::query_canceled;

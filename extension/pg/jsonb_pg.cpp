@@ -9,11 +9,14 @@ namespace pg = tenfold::pg;
 
 TF_FUNCTION(tf_json_bytes) {
   const Datum value = args.any(0, "value");
-  return pg::datum(pg::call(
-      [&] { return pg::jsonb_text_bytes(DatumGetJsonbP(value), std::numeric_limits<int64_t>::max()); }));
+  const auto bytes = [&] {
+    // type: declared
+    return pg::jsonb_text_bytes(DatumGetJsonbP(value), std::numeric_limits<int64_t>::max());
+  };
+  return pg::datum(pg::call(bytes));
 }
 
 TF_FUNCTION(tf_longest_number) {
-  const Datum value = args.any(0, "value");
+  const Datum value = args.any(0, "value");  // type: declared
   return pg::datum(pg::call([&] { return pg::jsonb_longest_number(DatumGetJsonbP(value)); }));
 }

@@ -38,11 +38,11 @@ List list_of(FunctionCallInfo info, int i, char* name) {
   const size_t length = strlen(name);
   const bool may_hold_nulls = name[length - 1] == '?';
   if (may_hold_nulls) name[length - 1] = '\0';
-  return {name, may_hold_nulls, DatumGetArrayTypeP(info->args[i].value)};
+  return {name, may_hold_nulls, DatumGetArrayTypeP(info->args[i].value)};  // type: declared
 }
 
 void check_lists(FunctionCallInfo info) {
-  char* rest = text_to_cstring(DatumGetTextPP(info->args[0].value));
+  char* rest = text_to_cstring(DatumGetTextPP(info->args[0].value));  // type: declared
   List first{};
   for (int i = 1; i < info->nargs; i++) {
     char* name = strtok_r(rest, " ", &rest);

@@ -25,6 +25,6 @@ void _PG_init(void) {
   tenfold::pg::define_settings();
   if (!came_by_preload) return;
   tenfold::pg::SharedArea::install_hooks();
-  tenfold::watch_prepared_transactions();
+  tenfold::watch_transactions();
 }
 }

@@ -31,7 +31,7 @@ struct TextRow {
 };
 
 const IntRow ints[] = {
-    {"tenfold.nearby_max_limit", &settings.nearby_max_limit, 1000, 1, 100000, 0, PGC_USERSET,
+    {"tenfold.nearby_max_limit", &settings.nearby_max_limit, 1000, 1, 100000, 0, PGC_SUSET,
      "The largest limit that one nearby search accepts.",
      "Raise it for exports; lower it per role where strangers may search."},
     {"tenfold.access_token_life", &settings.access_token_life, 900, 10, 86400, GUC_UNIT_S, PGC_SUSET,

@@ -10,6 +10,12 @@ SPIPlanPtr Query::plan() {
   return plan_;
 }
 
+void Row::refuse_null(int column) const {
+  const std::string name = NameStr(TupleDescAttr(table_->tupdesc, column)->attname);
+  throw Failure{{Code::null_value, "column \"" + name + "\" of a table is NULL",
+                 "Was the table altered? As it was installed, the column is NOT NULL."}};
+}
+
 uint64 connect_and_run(Query& query, std::span<const NullableDatum> parameters, bool read_only) {
   Datum values[FUNC_MAX_ARGS];
   char nulls[FUNC_MAX_ARGS];

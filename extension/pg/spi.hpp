@@ -31,15 +31,27 @@ class Row {
  public:
   Row(const SPITupleTable* table, uint64 at) : table_(table), at_(at) {}
 
+  // Whoever owns the table may have altered it, and the plan with it: a column of another type is an error.
   template <class T>
   std::optional<T> get(int column) const {
+    check_column(table_->tupdesc, column, is_a<T>);
     bool is_null = false;
     Datum d = call([&] { return SPI_getbinval(table_->vals[at_], table_->tupdesc, column + 1, &is_null); });
     if (is_null) return std::nullopt;
     return from_datum<T>(d);
   }
 
+  // Of a column that is NOT NULL as we made it: Failure with 22004.
+  template <class T>
+  T required(int column) const {
+    const auto value = get<T>(column);
+    if (!value) refuse_null(column);
+    return *value;
+  }
+
  private:
+  [[noreturn]] void refuse_null(int column) const;
+
   const SPITupleTable* table_;
   uint64 at_;
 };

@@ -28,24 +28,26 @@ class TableCopyBase {
   TableCopyBase* next_;
 };
 
-// Make it a static of the table's name. Fill reads the table into an empty Content.
+// Make it a static of the table's name. Fill reads the table into an empty Content. Who holds what current()
+// gave may ask again, or wait: it stays as it is.
 template <class Content, void (*Fill)(Content&)>
 class TableCopy : TableCopyBase {
  public:
   TableCopy(const char* schema, const char* table) : TableCopyBase(schema, table) {}
 
-  const Content& current() {
+  std::shared_ptr<const Content> current() {
     if (!is_fresh()) refill([](TableCopyBase& self) { static_cast<TableCopy&>(self).fill(); });
     return content_;
   }
 
  private:
   void fill() {
-    content_ = {};
-    Fill(content_);
+    auto content = std::make_shared<Content>();
+    Fill(*content);
+    content_ = std::move(content);
   }
 
-  Content content_;
+  std::shared_ptr<const Content> content_;
 };
 
 }  // namespace tenfold::pg

@@ -5,7 +5,7 @@ GRANT USAGE ON SCHEMA tenfold TO tenfold_anonymous, tenfold_worker;
 GRANT EXECUTE ON FUNCTION tenfold.version(), tenfold.current_subject(), tenfold.request_claims(), tenfold.caller_role()
   TO tenfold_anonymous, tenfold_worker;
 GRANT SELECT ON tenfold.error_code TO tenfold_anonymous, tenfold_worker;
-GRANT EXECUTE ON FUNCTION tenfold._error_codes(), tenfold._cached(text, anyelement, text[], int), tenfold._with_next_link(json),
+GRANT EXECUTE ON FUNCTION tenfold._error_codes(), tenfold._with_next_link(json),
   tenfold._json_texts(jsonb, text, int) TO tenfold_anonymous, tenfold_worker;
 GRANT EXECUTE ON FUNCTION tenfold._in_range(text, anycompatible, anycompatible, anycompatible), tenfold._checked_keep(interval) TO tenfold_anonymous, tenfold_worker;
 GRANT SELECT ON tenfold.bad_row, tenfold.installed, tenfold.module, tenfold.migration, tenfold.scheduled_job, tenfold.scheduled_job_status TO tenfold_operator;

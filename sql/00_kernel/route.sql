@@ -6,6 +6,15 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION tenfold._forget_routes IS 'the first line of a module''s api.sql, which then writes all its routes anew';
 
+-- The right to call a function is checked where the call is planned away: a plan that was made for one role then answers
+-- another, and PostgREST keeps its plans. A function in SQL goes into its caller; of an IMMUTABLE one the value does.
+CREATE OR REPLACE FUNCTION tenfold._is_planned_away(function regprocedure) RETURNS boolean
+LANGUAGE sql STABLE
+RETURN (SELECT p.provolatile = 'i' OR l.lanname = 'sql' AND NOT p.prosecdef AND p.proconfig IS NULL
+  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang WHERE p.oid = function);
+COMMENT ON FUNCTION tenfold._is_planned_away IS
+  'whether a call of the function may be gone from a plan, and with it the check that the caller may call it';
+
 CREATE OR REPLACE FUNCTION tenfold._open_routes(module text) RETURNS void
 LANGUAGE plpgsql
 AS $$
@@ -14,6 +23,10 @@ DECLARE
 BEGIN
   -- all or none: the rights of a module that is being installed
   FOR route IN SELECT r.function, r.roles FROM tenfold.route r WHERE r.module = _open_routes.module LOOP
+    IF tenfold._is_planned_away(route.function::regprocedure) THEN
+      RAISE EXCEPTION 'function % of a route can be planned away, and its rights with it', route.function
+        USING ERRCODE = '0A000', HINT = 'Make it SECURITY DEFINER, or write it in plpgsql or tenfold_cached; not IMMUTABLE.';
+    END IF;
     EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', route.function);
     EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', route.function,
       (SELECT string_agg(quote_ident(name), ', ') FROM unnest(route.roles) name));

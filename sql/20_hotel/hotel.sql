@@ -25,7 +25,7 @@ CREATE OR REPLACE FUNCTION hotel._touch(VARIADIC countries text[]) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
-  PERFORM tenfold._cache_touch(ARRAY(SELECT 'hotel:' || c FROM unnest(countries) c) || 'hotel'::text);
+  PERFORM tenfold._cache_touch(ARRAY(SELECT 'hotel:' || c FROM unnest(countries) c) || 'hotel:'::text);  -- of every country: searches without one
 END
 $$;
 COMMENT ON FUNCTION hotel._touch IS 'no search of these countries is answered from the cache by what was before this commit. Who writes to hotel.hotel past these functions calls it, or tenfold.cache_clear(''hotel'')';

@@ -81,7 +81,13 @@ def passed_by_four(cluster):
 
 
 def main():
-    cluster = stand.loaded_cluster()
+    cluster = stand.Cluster(stand.ROOT / '.run' / 'bench-limiter', preload='pg_cron,tenfold', settings=stand.SETTINGS | {'shared_buffers': '128MB'})
+    with cluster:
+        cluster.install_tenfold()
+        measure(cluster)
+
+
+def measure(cluster):
     with stand.connect(cluster) as db:
         db.execute("INSERT INTO tenfold.rate_class VALUES ('bench', 1000000, 1000000, 'of the bench') ON CONFLICT DO NOTHING")
         try:

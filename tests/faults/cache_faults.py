@@ -10,9 +10,12 @@ from crash import (Client, Clients, Victim, connect, for_ever, kill, kill_any, k
 from gateway import wait_until
 from services.cache_truth import PLACES, SETUP, Truth, Worker, ask
 
-SLOW = '''CREATE FUNCTION read_slowly(question jsonb) RETURNS text LANGUAGE plpgsql STABLE AS
-$$ BEGIN PERFORM pg_advisory_lock_shared(1), pg_advisory_unlock_shared(1); RETURN '1'; END $$'''
-ASK_SLOWLY = "SELECT tenfold._cached('SELECT read_slowly($1)', '{}'::jsonb, ARRAY['slow'], 60)"
+SLOW = '''CREATE FUNCTION read_slowly() RETURNS text LANGUAGE plpgsql STABLE AS
+$$ BEGIN PERFORM pg_advisory_lock_shared(1), pg_advisory_unlock_shared(1); RETURN '1'; END $$;
+CREATE FUNCTION ask_slowly() RETURNS text LANGUAGE tenfold_cached STABLE AS $$
+-- keep 60 s; tags slow
+SELECT public.read_slowly() $$'''
+ASK_SLOWLY = "SELECT ask_slowly()"
 WAITING = 'SELECT count(*) FROM pg_stat_activity WHERE pid = ANY (%s) AND wait_event = %s'
 WAITS_FOR_A_STANDBY = 'SET synchronous_commit = on'  # that nobody is: see SETTINGS
 AT_ONCE = 0.8  # seconds: below the one that the cache waits for who fills it

@@ -1,4 +1,4 @@
--- A row is made faster than a jsonb; it is the search's key in the cache.
+-- In its own types, so that what is asked wrongly is refused before it is searched for.
 CREATE TYPE hotel.search_query AS (
   country text, city text, "text" text, checkin date, checkout date, guests int, min_price bigint, max_price bigint, currency text, amenities text[],
   min_stars int, min_rating numeric, sort text, "limit" int, cursor text

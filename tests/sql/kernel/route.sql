@@ -4,12 +4,13 @@ SET search_path = public, pg_temp;
 SELECT * FROM no_plan();
 
 CREATE TEMP VIEW called AS
-  SELECT r.*, p.oid AS proc, p.proargnames, p.proargtypes::oid[] AS types, p.prosecdef, p.prosqlbody, p.provolatile, p.proowner, p.pronargs, p.pronargdefaults
+  SELECT r.*, p.oid AS proc, p.proargnames, p.proargtypes::oid[] AS types, p.prosecdef, p.prolang, p.provolatile, p.proowner, p.pronargs, p.pronargdefaults
   FROM tenfold.route r LEFT JOIN pg_proc p ON p.oid = to_regprocedure(r.function);
 
 SELECT is_empty('SELECT method, path FROM called WHERE proc IS NULL', 'every route has its function');
-SELECT is_empty($$SELECT function FROM called WHERE prosecdef = (prosqlbody IS NOT NULL) OR proowner <> 'tenfold_owner'::regrole$$,
-  'which runs as tenfold_owner, or whose names were bound when it was made');
+SELECT is_empty($$SELECT function FROM called JOIN pg_language l ON l.oid = prolang WHERE prosecdef = (lanname = 'tenfold_cached') OR proowner <> 'tenfold_owner'::regrole$$,
+  'which runs as tenfold_owner, by SECURITY DEFINER or by its language');
+SELECT is_empty('SELECT function FROM called WHERE tenfold._is_planned_away(proc)', 'and whose call no plan leaves out');
 SELECT is_empty($$SELECT function FROM called WHERE obj_description(proc, 'pg_proc') IS NULL$$, 'and is described');
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'tenfold_api'::regnamespace AND p.proname <> 'pre_request'
   EXCEPT SELECT proc::regprocedure FROM called$$, 'tenfold_api holds nothing else, but for the pre-request');
@@ -40,6 +41,37 @@ SELECT throws_ok(format('INSERT INTO tenfold.route (module, method, path, shape,
 FROM (VALUES ('FETCH', '/x', 'F'), ('GET', 'x', 'F'), ('GET', '/x/', 'F'), ('GET', '/{x}', 'F'), ('GET', '/x', 'Q')) AS bad(method, path, shape);
 INSERT INTO tenfold.route (module, method, path, shape, function, parameters) VALUES ('mine', 'GET', '/mine', 'F', 'x()', '[]');
 SELECT lives_ok($$SELECT tenfold.install('kernel')$$);
+
+-- The plan that the anonymous role made is asked for by others, as PostgREST does.
+CREATE FUNCTION pg_temp.state_as(role_name text, sql text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE format('SET LOCAL ROLE %I', role_name);
+  FOR i IN 1..10 LOOP
+    EXECUTE sql;
+  END LOOP;
+  RAISE EXCEPTION USING ERRCODE = 'ZZZZZ';
+EXCEPTION WHEN OTHERS THEN
+  RETURN SQLSTATE;
+END $$;
+PREPARE search AS SELECT tenfold_api.hotels_search(country => 'FR');
+SELECT is(pg_temp.state_as('tenfold_anonymous', 'EXECUTE search'), 'ZZZZZ', 'anonymous clients search');
+SELECT is(pg_temp.state_as('tenfold_worker', 'EXECUTE search'), '42501', 'and a worker may not, by whatever plan');
+
+-- A plan in which a function's call is gone was checked for the role that made it only.
+INSERT INTO tenfold.route (module, method, path, shape, function) VALUES ('inlined', 'GET', '/inlined', 'F', 'public.inlined()');
+CREATE FUNCTION pg_temp.opens(declared text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE 'CREATE OR REPLACE FUNCTION public.inlined() RETURNS json ' || declared;
+  PERFORM tenfold._open_routes('inlined');
+  RETURN 'ok';
+EXCEPTION WHEN feature_not_supported THEN
+  RETURN SQLSTATE;
+END $$;
+SELECT is(pg_temp.opens(declared), outcome, declared) FROM (VALUES
+  ($$LANGUAGE sql STABLE RETURN '1'::json$$, '0A000'), ($$LANGUAGE sql AS 'SELECT ''1''::json'$$, '0A000'),
+  ($$LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN 1; END'$$, '0A000'), ($$LANGUAGE plpgsql STABLE AS 'BEGIN RETURN 1; END'$$, 'ok'),
+  ($$LANGUAGE sql STABLE SECURITY DEFINER AS 'SELECT ''1''::json'$$, 'ok'),
+  ($$LANGUAGE tenfold_cached STABLE AS '-- keep 1 s' || chr(10) || 'SELECT ''1''::json'$$, 'x')) AS form(declared, outcome) WHERE outcome <> 'x';
 SELECT is(count(*), 1::bigint, 'a route of the user''s own outlives an install') FROM tenfold.route WHERE module = 'mine';
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,7 +1,7 @@
 -- The guards between C++ and the server (extension/pg/guard.hpp, call.hpp), by a module that fails on purpose.
 BEGIN;
 SET search_path = public, pg_temp;
-SELECT plan(31);
+SELECT plan(32);
 
 CREATE FUNCTION pg_temp.declare(name text, arguments text, result text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -55,6 +55,9 @@ SELECT is(gt_try($$SELECT gt_throw_in_subtransaction()$$), 'XX000', 'subtransact
 SELECT is((pg_temp.caught('SELECT gt_new_too_much()'))[1], '53200', 'a failing new is out of memory');
 SELECT is((pg_temp.caught('SELECT gt_palloc_too_much()'))[1], '53200', 'a failing palloc is out of memory');
 SELECT is(gt_alive(), 0, 'every destructor ran');
+
+SELECT lives_ok($$SELECT convert_from(convert_to((pg_temp.caught('SELECT hotel.nearby(1, 2, amenities => ARRAY[repeat(''€'', 400)])'))[2], 'UTF8'), 'UTF8')$$,
+  'a message that is cut ends with a whole character');
 
 -- The same from the top level, where no plpgsql handler stands between.
 SELECT throws_ok('SELECT gt_throw_unknown()', 'XX000');

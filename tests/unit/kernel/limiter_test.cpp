@@ -123,5 +123,12 @@ TEST(limiter, threads_together_never_pass_more) {
   }
 }
 
+TEST(gcra, nothing_remains_where_the_burst_was_lowered) {
+  const auto before = gcra::decide(0, 1, {100, 50}, 40);
+  const auto after = gcra::decide(before.arrival, 2, {100, 5}, 1);
+  EXPECT_FALSE(after.allowed);
+  EXPECT_EQ(after.remaining, 0);
+}
+
 }  // namespace
 }  // namespace tenfold

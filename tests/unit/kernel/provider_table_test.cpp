@@ -57,11 +57,23 @@ TEST(provider_table, a_full_one_forgets_the_closed_one_that_was_idle_longest) {
   EXPECT_TRUE(fresh.breaker.is_closed());
 }
 
+TEST(provider_table, an_old_claim_settles_no_change_of_a_slot_that_was_made_anew) {
+  Memory memory(1);
+  ProviderTable& table = *memory.table;
+  table.find({1, 1, 1}, 5).changes.add(table.next_change(), 1, a_trip);
+  const auto old = table.look({1, 1, 1})->changes.claim();
+  table.find({1, 1, 2}, 6);  // takes the only slot
+  auto& again = table.find({1, 1, 1}, 7).changes;
+  again.add(table.next_change(), 2, a_trip);
+  again.settle(old->number, true);
+  EXPECT_EQ(again.unwritten(), 1);
+}
+
 TEST(change_log, a_claim_is_final_or_void) {
   ChangeLog log;
   EXPECT_FALSE(log.claim());
-  log.add(1, a_trip);
-  log.add(2, a_trip);
+  log.add(1, 1, a_trip);
+  log.add(2, 2, a_trip);
   const auto first = log.claim(), second = log.claim();
   EXPECT_EQ(first->at, 1);
   EXPECT_EQ(second->at, 2);
@@ -76,11 +88,11 @@ TEST(change_log, a_claim_is_final_or_void) {
 
 TEST(change_log, what_it_cannot_hold_is_counted) {
   ChangeLog log;
-  for (int i = 1; i <= ChangeLog::most + 2; i++) log.add(i, a_trip);
+  for (int i = 1; i <= ChangeLog::most + 2; i++) log.add(i, i, a_trip);
   EXPECT_EQ(log.lost(), 2);
   const auto oldest = log.claim();
   EXPECT_EQ(oldest->at, 3);
-  log.add(100, a_trip);  // takes the place of one that is just being written
+  log.add(100, 100, a_trip);  // takes the place of one that is just being written
   EXPECT_EQ(log.lost(), 2);
   log.settle(oldest->number, false);
   EXPECT_EQ(log.lost(), 3);
