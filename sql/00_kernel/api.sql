@@ -73,6 +73,7 @@ INSERT INTO tenfold.route (module, method, path, shape, function, response) VALU
 CREATE OR REPLACE FUNCTION tenfold_api.register(jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET statement_timeout = '10s'  -- of the whole call, by gateway and PostgREST: passwords are slow by design
 AS $$
 DECLARE
   registered uuid;
@@ -95,6 +96,7 @@ INSERT INTO tenfold.route (module, method, path, shape, function, body, response
 CREATE OR REPLACE FUNCTION tenfold_api.login(jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET statement_timeout = '10s'
 AS $$
 DECLARE
   detail text;
@@ -171,6 +173,7 @@ INSERT INTO tenfold.route (module, method, path, shape, function, body, success_
 CREATE OR REPLACE FUNCTION tenfold_api.change_password(jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET statement_timeout = '10s'
 AS $$
 DECLARE
   detail text;
