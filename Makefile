@@ -65,11 +65,12 @@ fuzz: ## every fuzzer for FUZZ_SECONDS (600), and requests to every route for as
 	@dev/deps unit build test
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} tests/run fuzz extension fuzz_http
 
-faults: ## kills what runs, seed by seed: FAULT_SEEDS (20, relay 300), without what passed; asks the cache for CACHE_SECONDS (600); takes the broker away for OUTAGE_SECONDS (300)
+faults: ## kills what runs, seed by seed: FAULT_SEEDS (20, relay 300), without what passed; asks the cache for CACHE_SECONDS (600); takes the broker away for OUTAGE_SECONDS (300); all workers for SOAK_SECONDS (1200)
 	@dev/deps unit build test kafka
 	@$(MAKE) --no-print-directory install daemon
 	@tests/faults/run $${FAULT_SEEDS:+--seeds $$FAULT_SEEDS}
 	@CACHE_SECONDS=$${CACHE_SECONDS:-600} OUTAGE_SECONDS=$${OUTAGE_SECONDS:-300} tests/run cache outage
+	@tests/faults/soak $${SOAK_SECONDS:-1200}
 
 lint: ## format, tidy, include wall, exported symbols, comments
 	@dev/deps unit build test

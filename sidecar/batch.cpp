@@ -1,7 +1,6 @@
 #include "sidecar/batch.hpp"
 
 #include <algorithm>
-#include <boost/asio/experimental/as_tuple.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -14,8 +13,6 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
-constexpr auto as_tuple = asio::experimental::as_tuple(asio::use_awaitable);
-constexpr std::string_view cancelled_by_timeout = "57014";
 constexpr milliseconds longest_wait = 1s, between_looks = 100ms;
 constexpr size_t lines_between_yields = 64;
 
@@ -38,8 +35,8 @@ void Batch::add(Event event) {
   items_.push_back({std::move(event)});
 }
 
-void Batch::add_failed(Event event, std::string reason) {
-  lines_.add({event.topic, ""});
+void Batch::add_failed(Event event, std::string reason, bool ends_line) {
+  lines_.add({event.topic, ends_line ? event.key : ""});
   items_.push_back({std::move(event), {.failed = true, .retry = false, .reason = std::move(reason)}, true});
 }
 
@@ -49,11 +46,21 @@ Task<void> Batch::handle() {
   was_left_ = false;
   walkers_ = std::min(lines_.size(), rules_.most_in_flight);
   for (size_t i = walkers_; i > 0; i--) loop_.spawn("events of " + rules_.name, walk_lines());
-  all_walked_.expires_at(Clock::time_point::max());
-  if (walkers_ > 0) co_await all_walked_.async_wait(as_tuple);
+  while (walkers_ > 0) co_await all_walked_.wait(1h);
 }
 
+// Whatever happens in it: who waits for the last walker must not wait for ever.
 Task<void> Batch::walk_lines() {
+  try {
+    co_await walk_all();
+  } catch (const std::exception& failure) {
+    was_left_ = true;
+    log_.error("a batch is begun anew", {{"source", rules_.name}, {"error", failure.what()}});
+  }
+  if (--walkers_ == 0) all_walked_.ring();
+}
+
+Task<void> Batch::walk_all() {
   while (next_line_ < lines_.size() && !is_stopped_) {
     const size_t line = next_line_++;
     co_await walk_line(lines_.line(line));
@@ -61,7 +68,6 @@ Task<void> Batch::walk_lines() {
     if (line % lines_between_yields == 0)
       co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
   }
-  if (--walkers_ == 0) all_walked_.cancel();
 }
 
 Task<void> Batch::walk_line(const std::vector<size_t>& line) {
@@ -135,23 +141,31 @@ void Batch::add_effects(Transaction& transaction, size_t number) const {
 // Statements are answered in order: the first without rows is the one that failed.
 bool Batch::blame(const Transaction& transaction, const Reply& reply) {
   const PgFailure& failure = *reply.failure;
-  if (failure.is_passing() && failure.sqlstate != cancelled_by_timeout) return false;
   const size_t failed = reply.rows.size();
   if (failed < transaction.queries.size()) {
     const auto item = transaction.effect_of[failed];
-    if (item) refuse(*item, clean(failure.reason()));
-    return item.has_value();
+    if (!item || may_pass(*item, failure)) return false;
+    refuse(*item, clean(failure.reason()));
+    return true;
   }
+  if (failure.is_passing()) return false;
   // At the end itself, by a deferred constraint: it is found by checking after each event.
   log_.warning("a batch is done again, with constraints checked after each event",
                {{"source", rules_.name}, {"error", failure.message}});
   return !std::exchange(checks_each_, true);
 }
 
+bool Batch::may_pass(size_t number, const PgFailure& failure) {
+  if (!failure.is_passing()) return false;
+  return failure.kind != PgFailure::Kind::refused ||
+         !items_[number].patience.is_over(failure.sqlstate, Clock::now());
+}
+
 void Batch::refuse(size_t number, std::string reason) {
   Item& item = items_[number];
   item.made = {.failed = true, .reason = std::move(reason)};
   item.is_settled = false;
+  item.patience = {};
   judge(item);
   if (!rules_.retry) lines_.stop_at(number);
 }

@@ -2,7 +2,6 @@
 // one after the other. Their effects run in the order in which the events came.
 #pragma once
 
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
 #include <optional>
@@ -13,6 +12,7 @@
 #include "sidecar/handler.hpp"
 #include "sidecar/key_lines.hpp"
 #include "sidecar/log.hpp"
+#include "sidecar/patience.hpp"
 
 namespace tenfold::sidecar {
 
@@ -53,13 +53,14 @@ class Batch {
     Attempt made = {};
     bool is_settled = false;  // its end is known; there is nothing more to try
     Clock::time_point due = {};
+    Patience patience = {};  // with refusals of its effects
   };
 
   Batch(Loop& loop, const Log& log, const BatchRules& rules);
 
   void add(Event event);
-  // One that no handler is to see; its key does not wait for it.
-  void add_failed(Event event, std::string reason);
+  // One that no handler is to see; its key does not wait for it. Or it does, as for any that fails.
+  void add_failed(Event event, std::string reason, bool ends_line = false);
 
   // Until every event is settled, stands behind one that ended its line, or stop() or hurry() leave it.
   Task<void> handle();
@@ -81,16 +82,19 @@ class Batch {
 
   void add_effects(Transaction& transaction, size_t number) const;
   // Postgres refused a transaction. If that tells of an event, it has failed, and true says that the rest may
-  // go on: an event to be tried again is not settled any more.
+  // go on: an event to be tried again is not settled any more. An error that should pass and comes again and
+  // again from the effects of one event is that event's, too.
   bool blame(const Transaction& transaction, const Reply& reply);
 
  private:
   Task<void> walk_lines();
+  Task<void> walk_all();
   Task<void> walk_line(const std::vector<size_t>& line);
   Task<void> settle(Item& item);
   Task<void> wait_until_due(const Item& item) const;
   Task<Attempt> deliver(const Event& event);
   void judge(Item& item);
+  bool may_pass(size_t number, const PgFailure& failure);
   void refuse(size_t number, std::string reason);
 
   Loop& loop_;
@@ -102,7 +106,7 @@ class Batch {
   bool checks_each_ = false;  // constraints, after each event: a deferred one failed at the end
   bool is_stopped_ = false, is_hurried_ = false, was_left_ = false;
   size_t next_line_ = 0, walkers_ = 0;
-  asio::steady_timer all_walked_;
+  Bell all_walked_;
 };
 
 }  // namespace tenfold::sidecar

@@ -31,7 +31,7 @@ struct Calls {
         loop(log),
         pool(loop, log, pool_options(settings)),
         http(loop, asked.urls.size()),
-        database(pool, settings),
+        database(pool, pool, settings),
         providers(loop, log, database, http),
         replies(asked.urls.size()),
         left(asked.urls.size()) {}
@@ -66,7 +66,7 @@ struct Calls {
 int call_provider(const Settings& settings, const CallOptions& options) {
   Calls calls(settings, options);
   calls.pool.start();
-  for (size_t i = 0; i < options.urls.size(); i++) calls.loop.spawn("call", calls.call(i));
+  for (size_t i = 0; i < options.urls.size(); i++) calls.loop.spawn_vital("call", calls.call(i));
   if (const int code = calls.loop.run(); code != 0) return code;
   bool all_good = true;
   for (size_t i = 0; i < options.urls.size(); i++) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/asio/use_awaitable.hpp>
+#include <utility>
 
 #include "sidecar/kafka_client.hpp"
 
@@ -13,6 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr size_t most_outgoing_calls = 256;
+constexpr auto give_back_time = 2s;
 
 JobOptions job_options(const Settings& settings) {
   JobOptions options;
@@ -30,6 +32,14 @@ EventOptions event_options(const Settings& settings) {
   return options;
 }
 
+// One connection for what renews leases: no statement of other work stands before it.
+PoolOptions lease_pool_options(const Settings& settings) {
+  PoolOptions options = pool_options(settings);
+  options.connections = 1;
+  options.depth = 16;
+  return options;
+}
+
 HttpAnswer plain(int status, std::string body) {
   return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::move(body)};
 }
@@ -42,6 +52,7 @@ PoolOptions pool_options(const Settings& settings) {
   options.connections = settings.size("database.connections");
   options.depth = settings.size("database.depth");
   options.queue = settings.size("database.queue");
+  options.queue_timeout = settings.duration("database.queue_timeout");
   options.connect_timeout = settings.duration("database.connect_timeout");
   options.answer_timeout = settings.duration("database.answer_timeout");
   return options;
@@ -67,14 +78,16 @@ std::vector<SettingRow> daemon_settings() {
       {"admin.listen", Kind::text, "127.0.0.1:9180",
        "address of /healthz, /readyz and /metrics; empty: none"},
       {"database.dsn", Kind::text, "", "libpq connection string; empty: PGHOST, PGDATABASE and so on"},
-      {"database.connections", Kind::number, "8", "connections to Postgres", 1, 1000},
+      {"database.connections", Kind::number, "8", "connections to Postgres, and one more for leases", 1, 1000},
       {"database.depth", Kind::number, "4", "transactions under way on one connection", 1, 1000},
       {"database.queue", Kind::number, "1000", "transactions that wait for a connection; more are refused", 0,
        1'000'000},
+      {"database.queue_timeout", Kind::duration, "10s", "a transaction that waited so long is refused", 1,
+       3'600'000},
       {"database.prepared", Kind::flag, "on", "prepare statements by name; off behind a pooler that cannot"},
       {"database.connect_timeout", Kind::duration, "5s", "for a new connection", 1, 3'600'000},
-      {"database.answer_timeout", Kind::duration, "60s", "then a silent connection is given up", 1,
-       3'600'000},
+      {"database.answer_timeout", Kind::duration, "60s",
+       "then a silent connection is given up; workers' statements end before", 1, 3'600'000},
       {"database.worker_role", Kind::text, "tenfold_worker",
        "role of jobs and events; empty: that of the login"},
       {"jobs.poll_least", Kind::duration, "5ms", "between two claims while there is work", 1, 3'600'000},
@@ -100,8 +113,9 @@ Daemon::Daemon(const Settings& settings, std::span<const Worker> workers)
       log_(Log::from_names(settings.text("log.format"), settings.text("log.level"))),
       loop_(log_),
       pool_(loop_, log_, pool_options(settings)),
+      leases_(loop_, log_, lease_pool_options(settings)),
       http_(loop_, most_outgoing_calls),
-      worker_database_(pool_, settings),
+      worker_database_(pool_, leases_, settings),
       providers_(loop_, log_, worker_database_, http_),
       jobs_(loop_, log_, metrics_, worker_database_, job_options(settings)),
       events_(loop_, log_, metrics_, worker_database_, event_options(settings)),
@@ -140,7 +154,7 @@ void Daemon::start_worker(const Worker& worker) {
 
 int Daemon::run() {
   pool_.start();
-  loop_.on_signals([this] { loop_.spawn("drain", drain()); }, [this] { loop_.spawn("reload", reload()); });
+  loop_.on_signals([this] { loop_.spawn_vital("drain", drain()); }, [this] { loop_.spawn("reload", reload()); });
   if (admin_) {
     admin_->start();
     log_.info("listening", {{"server", "admin"}, {"address", admin_->address()}});
@@ -150,7 +164,7 @@ int Daemon::run() {
       server->start();
       log_.info("listening", {{"server", running->name}, {"address", server->address()}});
     }
-    loop_.spawn("load " + running->name, load_worker(*running));
+    loop_.spawn_vital("load " + running->name, load_worker(*running));
   }
   jobs_.start();
   events_.start();
@@ -193,9 +207,19 @@ void Daemon::announce_if_ready() {
   if (std::ranges::all_of(running_, [](const auto& one) { return one->is_loaded; })) sd_notify(0, "READY=1");
 }
 
+// One after the other: what was asked for last is what holds.
 Task<void> Daemon::reload() {
+  reloads_again_ = true;
+  if (reloading_) co_return;
+  const std::shared_ptr<void> end(nullptr, [this](void*) { reloading_ = false; });
+  reloading_ = true;
+  while (std::exchange(reloads_again_, false)) co_await reload_once();
+}
+
+Task<void> Daemon::reload_once() {
   sd_notify(0, "RELOADING=1");
   pool_.renew();
+  leases_.renew();
   for (const auto& running : running_) {
     try {
       co_await running->worker->load();
@@ -212,6 +236,8 @@ Task<void> Daemon::reload() {
 // what is under way ends. What does not end in time is given back.
 Task<void> Daemon::drain() {
   draining_ = true;
+  pool_.drain();
+  leases_.drain();
   jobs_.drain();
   events_.drain();
   kafka_.drain();
@@ -227,10 +253,29 @@ Task<void> Daemon::drain() {
   while (under_way() > 0 && std::chrono::steady_clock::now() < end) co_await sleep_for(10ms);
   if (under_way() > 0)
     log_.warning("requests, jobs or batches were still under way", {{"count", std::to_string(under_way())}});
-  co_await jobs_.give_back();
-  co_await events_.release();
+  co_await give_back();
   pool_.stop();
+  leases_.stop();
   loop_.stop();
+}
+
+// What does not succeed in time ends with its lease.
+Task<void> Daemon::give_back() {
+  const auto left = std::make_shared<size_t>(0);
+  const auto run = [](Task<void> task, std::shared_ptr<size_t> count) -> Task<void> {
+    const std::shared_ptr<void> end(nullptr, [count](void*) { --*count; });
+    co_await std::move(task);
+  };
+  const auto begin = [&](const std::string& what, Task<void> task) {
+    ++*left;
+    loop_.spawn("giving back " + what, run(std::move(task), left));
+  };
+  begin("jobs", jobs_.give_back());
+  begin("consumers", events_.release());
+  begin("partitions", kafka_.give_back());
+  for (const auto& running : running_) begin("leases of " + running->name, running->worker->give_back());
+  const auto end = std::chrono::steady_clock::now() + give_back_time;
+  while (*left > 0 && std::chrono::steady_clock::now() < end) co_await sleep_for(10ms);
 }
 
 size_t Daemon::under_way() const {

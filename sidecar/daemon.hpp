@@ -42,7 +42,9 @@ class Daemon {
   void tell_of_tick();
   Task<void> load_worker(Running& running);
   Task<void> reload();
+  Task<void> reload_once();
   Task<void> drain();
+  Task<void> give_back();
   Task<void> feed_watchdog(std::chrono::microseconds time);
   Task<HttpAnswer> answer_admin(const HttpRequest& request);
   HttpAnswer readiness() const;
@@ -53,7 +55,7 @@ class Daemon {
   Log log_;
   Loop loop_;
   Metrics metrics_;
-  Pool pool_;
+  Pool pool_, leases_;
   HttpClient http_;
   WorkerDatabase worker_database_;
   ProviderClient providers_;
@@ -63,7 +65,7 @@ class Daemon {
   Ticker ticker_;
   std::vector<std::unique_ptr<Running>> running_;
   std::unique_ptr<HttpServer> admin_;
-  bool draining_ = false;
+  bool draining_ = false, reloading_ = false, reloads_again_ = false;
 };
 
 }  // namespace tenfold::sidecar

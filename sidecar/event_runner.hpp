@@ -3,12 +3,12 @@
 // has lost the lease meanwhile is refused, and nothing is doubled.
 #pragma once
 
-#include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "sidecar/batch.hpp"
 #include "sidecar/event_source.hpp"
 #include "sidecar/log.hpp"
 #include "sidecar/metrics.hpp"
@@ -48,6 +48,7 @@ class EventRunner {
   Task<void> hold_leases();
   Task<void> declare(Consumer& consumer);
   Task<bool> renew_leases();
+  void take_leases(const Rows& rows);
   void lose(Consumer& consumer);
 
   Task<void> consume_for_ever(Consumer& consumer);
@@ -56,8 +57,11 @@ class EventRunner {
   Task<bool> run_batch(Consumer& consumer);
   Task<bool> run(Consumer& consumer, Turn& turn);
   TurnEnd end_of(const Consumer& consumer, const Turn& turn) const;
+  Query finish_of(const std::string& name, const Turn& turn, const TurnEnd& end) const;
   Task<bool> commit(Consumer& consumer, Turn& turn);
+  Task<bool> take_refusal(Consumer& consumer, Turn& turn, const TurnEnd& end, const Reply& reply);
   void count(Consumer& consumer, const Turn& turn, const TurnEnd& end, const Reply& reply);
+  void count_failure(Consumer& consumer, const Batch::Item& item, std::string_view outcome);
   Task<Reply> ask_as(Consumer& consumer, Query query);
 
   Loop& loop_;
@@ -67,7 +71,7 @@ class EventRunner {
   EventOptions options_;
   std::unique_ptr<Statements> statements_;
   std::vector<std::unique_ptr<Consumer>> consumers_;
-  asio::steady_timer lease_timer_;
+  Bell lease_bell_;
   bool draining_ = false, released_ = false;
 };
 

@@ -15,8 +15,8 @@ struct EventSource {
   Handler handler;
   size_t most_in_flight = 100;  // events at once, each of another key
   // Of a batch, which is one transaction: what a crash does again. What was published by one transaction is
-  // never split.
-  size_t most_events = 10'000;
+  // never split. After one that Postgres did not answer in time, fewer.
+  size_t most_events = 1000;
   // For one attempt. While a handler has not ended by then, its consumer may be another's.
   std::chrono::milliseconds deadline{60'000};
 };

@@ -77,7 +77,7 @@ HttpServer::HttpServer(Loop& loop, const Log& log, HttpServerOptions options, Ht
       acceptor_(bind_to(loop, options_.listen)) {}
 
 void HttpServer::start() {
-  loop_.spawn("accept on " + options_.listen, accept());
+  loop_.keep("accept on " + options_.listen, [this] { return accept(); });
 }
 
 // Connections that are open hold what they began with.

@@ -2,18 +2,16 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/experimental/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
+#include "sidecar/patience.hpp"
 #include "sidecar/pg_values.hpp"
+#include "sidecar/run_state.hpp"
 
 namespace tenfold::sidecar {
 namespace {
 
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
-
-constexpr auto as_tuple = asio::experimental::as_tuple(asio::use_awaitable);
 
 constexpr std::string_view lease_is_over = "TF021";
 constexpr size_t most_reported = 1000;  // in one transaction
@@ -28,14 +26,15 @@ struct JobRunner::Run : Delivery {
   Task<void> progress(double fraction, std::string note) override {
     return runner.say_progress(*this, fraction, std::move(note));
   }
+  void take(RunNews news) { state = after(state, news); }
   void lose() {
-    lost = true;
+    take(RunNews::taken_away);
     cancel();
   }
 
   JobRunner& runner;
   int64_t id;
-  bool lost = false;
+  RunState state = RunState::running;
 };
 
 namespace {
@@ -81,7 +80,7 @@ struct JobRunner::Statements {
 
 struct JobRunner::Queue {
   JobSource source;
-  asio::steady_timer room, pause, done_bell, heart;  // waited on until cancelled: a condition, on one thread
+  Bell room, pause, done_bell, heart;
   std::map<int64_t, Context> held;
   std::vector<std::pair<Context, std::string>> done;
   milliseconds lease = 30s;
@@ -106,11 +105,6 @@ struct JobRunner::Queue {
                              {{"queue", source.queue}})),
         seconds(metrics.histogram("tenfold_jobs_run_seconds", "time of one run", {{"queue", source.queue}})) {
   }
-
-  static Task<void> wait(asio::steady_timer& bell, milliseconds most) {
-    bell.expires_after(most);
-    co_await bell.async_wait(as_tuple);
-  }
 };
 
 JobRunner::JobRunner(Loop& loop, const Log& log, Metrics& metrics, WorkerDatabase& database,
@@ -120,7 +114,8 @@ JobRunner::JobRunner(Loop& loop, const Log& log, Metrics& metrics, WorkerDatabas
       metrics_(metrics),
       database_(database),
       options_(std::move(options)),
-      statements_(std::make_unique<Statements>(database)) {}
+      statements_(std::make_unique<Statements>(database)),
+      trouble_(log, 5s) {}
 
 JobRunner::~JobRunner() = default;
 
@@ -133,18 +128,18 @@ void JobRunner::start() {
   metrics_.gauge("tenfold_jobs_in_flight", "jobs that are held",
                  [this] { return static_cast<double>(under_way()); });
   for (const auto& queue : queues_) {
-    loop_.spawn("claims of " + queue->source.queue, claim_for_ever(*queue));
-    loop_.spawn("reports of " + queue->source.queue, report_for_ever(*queue));
-    loop_.spawn("heart of " + queue->source.queue, beat_for_ever(*queue));
+    loop_.keep("claims of " + queue->source.queue, [this, &one = *queue] { return claim_for_ever(one); });
+    loop_.keep("reports of " + queue->source.queue, [this, &one = *queue] { return report_for_ever(one); });
+    loop_.keep("heart of " + queue->source.queue, [this, &one = *queue] { return beat_for_ever(one); });
   }
-  loop_.spawn("expiry of leases", expire_for_ever());
+  loop_.keep("expiry of leases", [this] { return expire_for_ever(); });
 }
 
 void JobRunner::drain() {
   draining_ = true;
   for (const auto& queue : queues_) {
-    queue->room.cancel();
-    queue->pause.cancel();
+    queue->room.ring();
+    queue->pause.ring();
   }
 }
 
@@ -176,13 +171,13 @@ Task<void> JobRunner::claim_for_ever(Queue& queue) {
     const size_t room = most - std::min(most, queue.held.size());
     // A claim costs the same for one job or many: it waits until it can take a good part of them.
     if (room * 4 < most + 3) {
-      co_await Queue::wait(queue.room, 1s);
+      co_await queue.room.wait(1s);
       continue;
     }
     const size_t taken = co_await claim(queue, room);
     if (taken == room) continue;
     pause = taken > 0 ? options_.poll_least : std::min(pause * 2, options_.poll_most);
-    co_await Queue::wait(queue.pause, jittered(pause));
+    co_await queue.pause.wait(jittered(pause));
   }
 }
 
@@ -209,7 +204,7 @@ void JobRunner::begin(Queue& queue, const Rows& rows, int row) {
   event.attempt = number<int>(rows.text(row, 2));
   event.payload = rows.text(row, 3);
   const milliseconds lease(number<int64_t>(rows.text(row, 4)));
-  if (lease < queue.lease) queue.heart.cancel();
+  if (lease < queue.lease) queue.heart.ring();
   queue.lease = lease;
   const auto job = number<int64_t>(event.id);
   const auto context =
@@ -222,7 +217,19 @@ Task<void> JobRunner::run_job(Queue& queue, Context context) {
   const auto started = Delivery::Clock::now();
   Attempt made = co_await attempt(queue.source.handler, *context);
   queue.seconds.Observe(std::chrono::duration<double>(Delivery::Clock::now() - started).count());
-  if (context->lost) {
+  context->take(RunNews::handled);
+  std::string reason;
+  try {
+    co_await end_run(queue, context, std::move(made));
+    co_return;
+  } catch (const std::exception& failure) {
+    reason = clean(failure.what());
+  }
+  co_await end_failed(queue, context, std::move(reason), true);
+}
+
+Task<void> JobRunner::end_run(Queue& queue, Context context, Attempt made) {
+  if (context->state == RunState::over) {
     queue.lost.Increment();
     forget(queue, *context);
   } else if (made.postponed) {
@@ -233,13 +240,14 @@ Task<void> JobRunner::run_job(Queue& queue, Context context) {
     co_await end_with_effects(queue, context, std::move(made.effects));
   } else {
     queue.done.emplace_back(context, std::move(made.effects.result));
-    queue.done_bell.cancel();
+    queue.done_bell.ring();
   }
 }
 
 // One transaction: should its answer be lost, the next try finds the lease over, and rolls back.
 Task<void> JobRunner::end_with_effects(Queue& queue, Context context, Effects effects) {
   std::vector<Query> queries = std::move(effects.statements);
+  const size_t count = queries.size();
   const std::array one{context};
   queries.push_back({&statements_->complete_one, arguments_of(ids_of(one), epochs_of(one))});
   if (!effects.result.empty()) {
@@ -247,7 +255,7 @@ Task<void> JobRunner::end_with_effects(Queue& queue, Context context, Effects ef
   } else {
     queries.back().arguments.emplace_back();
   }
-  const Reply reply = co_await run_until_answered(std::move(queries));
+  const Reply reply = co_await run_until_answered(std::move(queries), count);
   if (!reply.failure) {
     queue.finished.Increment();
     forget(queue, *context);
@@ -282,17 +290,18 @@ Task<void> JobRunner::postpone(Queue& queue, Context context, std::string reason
   forget(queue, *context);
 }
 
-void JobRunner::forget(Queue& queue, const Run& run) {
+void JobRunner::forget(Queue& queue, Run& run) {
+  run.take(RunNews::told);
   const auto found = queue.held.find(run.id);
   // A job that was lost may have come back under a new epoch.
   if (found != queue.held.end() && found->second.get() == &run) queue.held.erase(found);
-  queue.room.cancel();
+  queue.room.ring();
 }
 
 Task<void> JobRunner::report_for_ever(Queue& queue) {
   while (true) {
     if (queue.done.empty()) {
-      co_await Queue::wait(queue.done_bell, 1s);
+      co_await queue.done_bell.wait(1s);
       continue;
     }
     std::vector<std::pair<Context, std::string>> done;
@@ -338,7 +347,7 @@ Task<void> JobRunner::report_done(Queue& queue, std::vector<std::pair<Context, s
 
 Task<void> JobRunner::beat_for_ever(Queue& queue) {
   while (true) {
-    co_await Queue::wait(queue.heart, queue.lease / 3);
+    co_await queue.heart.wait(queue.lease / 3);
     co_await beat(queue);
   }
 }
@@ -346,9 +355,10 @@ Task<void> JobRunner::beat_for_ever(Queue& queue) {
 Task<void> JobRunner::beat(Queue& queue) {
   std::vector<Context> alive;
   for (const auto& [id, context] : queue.held)
-    if (Delivery::Clock::now() < context->deadline()) alive.push_back(context);
+    if (is_held(context->state) && Delivery::Clock::now() < context->deadline()) alive.push_back(context);
   if (alive.empty()) co_return;
-  const Reply reply = co_await database_.try_ask(statements_->heartbeat, ids_of(alive), epochs_of(alive));
+  const Reply reply = co_await database_.try_hold(
+      WorkerDatabase::query(statements_->heartbeat, ids_of(alive), epochs_of(alive)));
   if (reply.failure) co_return;  // the next beat comes before the lease ends
   std::map<int64_t, bool> cancelled;
   const Rows& rows = reply.rows.back();
@@ -383,11 +393,16 @@ Task<void> JobRunner::say_progress(Run& run, double fraction, std::string note) 
 }
 
 // Reports are not lost while Postgres is away. To repeat one that did commit is harmless: its epoch is over.
-Task<Reply> JobRunner::run_until_answered(std::vector<Query> queries) {
+Task<Reply> JobRunner::run_until_answered(std::vector<Query> queries, size_t effects) {
+  Patience patience;
   while (true) {
     Reply reply = co_await database_.try_run(queries);
+    if (!reply.failure) trouble_.end("the ends of jobs are told again");
     if (!reply.failure || !reply.failure->is_passing()) co_return reply;
-    co_await sleep_for(jittered(retry_after));
+    const bool is_handlers = reply.failure->kind == PgFailure::Kind::refused && reply.rows.size() < effects;
+    if (is_handlers && patience.is_over(reply.failure->sqlstate, Delivery::Clock::now())) co_return reply;
+    const auto pause = trouble_.meet("cannot tell the end of jobs", reply.failure->reason());
+    co_await sleep_for(std::min(pause, jittered(retry_after)));
     co_await database_.wait_until_up();
   }
 }

@@ -3,7 +3,6 @@
 // and ever less while there is none.
 #pragma once
 
-#include <boost/asio/steady_timer.hpp>
 #include <map>
 #include <memory>
 #include <string>
@@ -12,6 +11,7 @@
 #include "sidecar/job_source.hpp"
 #include "sidecar/log.hpp"
 #include "sidecar/metrics.hpp"
+#include "sidecar/trouble.hpp"
 #include "sidecar/worker_database.hpp"
 
 namespace tenfold::sidecar {
@@ -46,6 +46,7 @@ class JobRunner {
   Task<size_t> claim(Queue& queue, size_t how_many);
   void begin(Queue& queue, const Rows& rows, int row);
   Task<void> run_job(Queue& queue, Context context);
+  Task<void> end_run(Queue& queue, Context context, Attempt made);
   Task<void> end_with_effects(Queue& queue, Context context, Effects effects);
   Task<void> end_failed(Queue& queue, Context context, std::string reason, bool retry);
   Task<void> postpone(Queue& queue, Context context, std::string reason, std::chrono::milliseconds delay);
@@ -55,9 +56,10 @@ class JobRunner {
   Task<void> beat(Queue& queue);
   Task<void> expire_for_ever();
   Task<void> say_progress(Run& run, double fraction, std::string note);
-  Task<Reply> run_until_answered(std::vector<Query> queries);
+  // effects: how many of these statements are a handler's. An error that it raises again and again is an answer.
+  Task<Reply> run_until_answered(std::vector<Query> queries, size_t effects = 0);
   Task<Reply> run_until_answered(Query query) { return run_until_answered(std::vector{std::move(query)}); }
-  void forget(Queue& queue, const Run& run);
+  void forget(Queue& queue, Run& run);
 
   Loop& loop_;
   const Log& log_;
@@ -66,6 +68,7 @@ class JobRunner {
   JobOptions options_;
   std::unique_ptr<Statements> statements_;
   std::vector<std::unique_ptr<Queue>> queues_;
+  Trouble trouble_;  // with Postgres, that passes
   bool draining_ = false;
 };
 

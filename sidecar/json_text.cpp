@@ -1,5 +1,8 @@
 #include "sidecar/json_text.hpp"
 
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
 namespace tenfold::sidecar {
 namespace {
 
@@ -92,6 +95,18 @@ std::string json_object(const std::map<std::string, std::string>& values) {
     append_json_string(out, value);
   }
   return out + '}';
+}
+
+std::map<std::string, std::string> texts_of_json(std::string_view json) {
+  if (json == "{}") return {};
+  const auto whole = nlohmann::json::parse(json, nullptr, false);
+  if (!whole.is_object()) throw std::invalid_argument("headers are no JSON object");
+  std::map<std::string, std::string> texts;
+  for (const auto& [name, value] : whole.items()) {
+    if (!value.is_string()) throw std::invalid_argument("header \"" + name + "\" is no text");
+    texts[name] = value.get<std::string>();
+  }
+  return texts;
 }
 
 }  // namespace tenfold::sidecar

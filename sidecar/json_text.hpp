@@ -21,4 +21,7 @@ void append_json_string(std::string& out, std::string_view text);
 // A JSON object of texts.
 std::string json_object(const std::map<std::string, std::string>& values);
 
+// The other way round. Throws std::invalid_argument for what is no such object.
+std::map<std::string, std::string> texts_of_json(std::string_view json);
+
 }  // namespace tenfold::sidecar

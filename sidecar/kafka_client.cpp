@@ -12,6 +12,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr milliseconds slice = 500ms;  // after which a call that waits looks whether the process ends
 constexpr milliseconds admin_time = 5s;
+constexpr size_t most_bytes = 8 * 1024 * 1024;  // that are taken of one partition at once
 constexpr milliseconds say_again_after = 10s;  // an outage repeats each line many times
 
 using List =
@@ -290,16 +291,15 @@ std::pair<int64_t, int64_t> KafkaConsumer::bounds(const std::string& topic, int 
   return bounds;
 }
 
-void KafkaConsumer::assign(std::span<const KafkaPartition> partitions) {
-  decltype(queues_) queues;
-  for (const KafkaPartition& one : partitions) {
-    const auto known = queues_.find({one.topic, one.partition});
-    queues.emplace(std::pair(one.topic, one.partition),
-                   known == queues_.end() ? queue_of(one) : std::move(known->second));
-  }
-  queues_ = std::move(queues);
-  const auto code = rd_kafka_assign(handle_, list_of(partitions).get());
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) throw failure("cannot assign partitions", code);
+void KafkaConsumer::reassign(std::span<const KafkaPartition> ends, std::span<const KafkaPartition> begins) {
+  const auto check = [this](rd_kafka_error_t* raw) {
+    const ErrorPtr error(raw, rd_kafka_error_destroy);
+    if (error) throw failure("cannot assign partitions", rd_kafka_error_string(error.get()));
+  };
+  for (const KafkaPartition& one : ends) queues_.erase({one.topic, one.partition});
+  if (!ends.empty()) check(rd_kafka_incremental_unassign(handle_, list_of(ends).get()));
+  for (const KafkaPartition& one : begins) queues_.emplace(std::pair(one.topic, one.partition), queue_of(one));
+  if (!begins.empty()) check(rd_kafka_incremental_assign(handle_, list_of(begins).get()));
 }
 
 KafkaConsumer::Queue KafkaConsumer::queue_of(const KafkaPartition& partition) {
@@ -326,21 +326,28 @@ std::vector<KafkaMessage> KafkaConsumer::read(std::span<const KafkaPartition> pa
 
 std::vector<KafkaMessage> KafkaConsumer::take(std::span<const KafkaPartition> partitions, size_t most) {
   rd_kafka_poll(handle_, 0);  // what the connections say
-  std::vector<rd_kafka_message_t*> raw(most);
   std::vector<KafkaMessage> messages;
-  std::optional<KafkaFailure> trouble;
-  for (const KafkaPartition& one : partitions) {
-    rd_kafka_queue_t* queue = queues_.at({one.topic, one.partition}).get();
-    const ssize_t count = rd_kafka_consume_batch_queue(queue, 0, raw.data(), raw.size());
-    for (ssize_t i = 0; i < count; i++) {
-      messages.emplace_back(raw[static_cast<size_t>(i)]);
-      if (messages.back().error().empty()) continue;
-      trouble = failure("cannot read", messages.back().error());
-      messages.pop_back();
-    }
-  }
-  if (trouble) throw KafkaFailure(*trouble);
+  for (const KafkaPartition& one : partitions) take_from(one, most, messages);
+  const auto trouble = std::ranges::find_if(messages, [](const auto& one) { return !one.error().empty(); });
+  if (trouble != messages.end()) throw failure("cannot read", trouble->error());
   return messages;
+}
+
+// In portions, so that large messages are fewer.
+void KafkaConsumer::take_from(const KafkaPartition& partition, size_t most, std::vector<KafkaMessage>& messages) {
+  rd_kafka_queue_t* queue = queues_.at({partition.topic, partition.partition}).get();
+  std::array<rd_kafka_message_t*, 64> raw{};
+  size_t taken = 0, bytes = 0;
+  while (taken < most && bytes < most_bytes) {
+    const size_t wanted = std::min(raw.size(), most - taken);
+    const ssize_t count = rd_kafka_consume_batch_queue(queue, 0, raw.data(), wanted);
+    for (ssize_t i = 0; i < count; i++) {
+      messages.emplace_back(raw.at(static_cast<size_t>(i)));
+      bytes += messages.back().size();
+    }
+    if (count < static_cast<ssize_t>(wanted)) return;
+    taken += wanted;
+  }
 }
 
 void KafkaConsumer::News::tell() {

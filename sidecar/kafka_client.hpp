@@ -175,6 +175,7 @@ class KafkaMessage {
   std::optional<std::string_view> key() const { return bytes(message_->key, message_->key_len); }
   std::optional<std::string_view> payload() const { return bytes(message_->payload, message_->len); }
   std::vector<std::pair<std::string_view, std::string_view>> headers() const;
+  size_t size() const { return message_->len + message_->key_len; }
 
  private:
   static std::optional<std::string_view> bytes(const void* data, size_t size) {
@@ -208,10 +209,11 @@ class KafkaConsumer : public KafkaHandle {
   std::pair<int64_t, int64_t> bounds(const std::string& topic, int partition,
                                      std::chrono::milliseconds within) const;
 
-  // From now on these, and no others.
-  void assign(std::span<const KafkaPartition> partitions);
-  // At most so many of each of these partitions, which are assigned; waits until one has some, somebody calls
-  // wake(), or the time is over. Throws for a position that the broker does not have any more.
+  // From now on without these, and with those, each from its offset. A partition may be in both: it begins
+  // anew. What was read ahead of all others stays.
+  void reassign(std::span<const KafkaPartition> ends, std::span<const KafkaPartition> begins);
+  // At most so many of each of these partitions, which are assigned, and about 8 MB; waits until one has some,
+  // somebody calls wake(), or the time is over. Throws for a position that the broker does not have any more.
   std::vector<KafkaMessage> read(std::span<const KafkaPartition> partitions, size_t most,
                                  std::chrono::milliseconds within);
   void wake() { news_.tell(); }  // by any thread
@@ -236,6 +238,7 @@ class KafkaConsumer : public KafkaHandle {
 
   Queue queue_of(const KafkaPartition& partition);
   std::vector<KafkaMessage> take(std::span<const KafkaPartition> partitions, size_t most);
+  void take_from(const KafkaPartition& partition, size_t most, std::vector<KafkaMessage>& messages);
 
   News news_;
   std::map<std::pair<std::string, int>, Queue> queues_;

@@ -1,8 +1,6 @@
 #include "sidecar/kafka_reader.hpp"
 
 #include <algorithm>
-#include <boost/asio/experimental/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include "sidecar/pg_values.hpp"
 
@@ -12,8 +10,14 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr auto as_tuple = asio::experimental::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds read_time = 200ms, announce_every = 1s, patience = 10s;
+constexpr size_t prefetched_kb = 65536, prefetched_least_kb = 1024, prefetched_most_kb = 16384;
+
+// What is read ahead is bounded for all partitions together.
+std::string prefetched_of_each(size_t partitions) {
+  const size_t each = prefetched_kb / std::max<size_t>(1, partitions);
+  return std::to_string(std::clamp(each, prefetched_least_kb, prefetched_most_kb));
+}
 
 }  // namespace
 
@@ -101,17 +105,70 @@ KafkaReader::KafkaReader(Loop& loop, const Log& log, WorkerDatabase& database,
       options_(std::move(options)),
       target_(target),
       trouble_(log, options_.longest_pause),
-      applied_(loop.io()) {}
+      lease_trouble_(log, options_.longest_pause),
+      lease_bell_(loop.io()),
+      applied_(loop.io()),
+      let_go_(loop.io()) {}
+
+KafkaReader::~KafkaReader() = default;
 
 void KafkaReader::start() {
   if (std::exchange(is_running_, true)) return;
-  loop_.spawn("kafka source " + statements_.source(), run());
+  loop_.keep("kafka source " + statements_.source(), [this] { return run(); });
+  loop_.keep("leases of kafka source " + statements_.source(), [this] { return hold(); });
 }
 
 void KafkaReader::drain() {
   draining_ = true;
   thread_.hurry();
   if (consumer_) consumer_->wake();
+}
+
+// Every third of the lease, and when something is to be known: says that we live, and learns which partitions
+// are ours. Not while Kafka is away: another instance may reach it.
+Task<void> KafkaReader::hold() {
+  is_holding_ = true;
+  while (!released_) {
+    std::chrono::milliseconds pause = options_.lease / 3;
+    try {
+      if (consumer_ || applying_ > 0) co_await claim();
+      lease_trouble_.end("leases of partitions are renewed again");
+    } catch (const PgRefusal& refusal) {
+      pause = std::min(pause, lease_trouble_.meet("cannot renew leases of partitions", refusal.what()));
+    }
+    if (!released_) co_await lease_bell_.wait(pause);
+  }
+  is_holding_ = false;
+  let_go_.ring();
+}
+
+Task<void> KafkaReader::claim() {
+  const uint64_t number = ++asks_;
+  const Rows rows = co_await database_.hold(statements_.claim(options_.instance, claimable(), options_.lease));
+  if (number < valid_from_) {
+    lease_bell_.ring();
+    co_return;
+  }
+  claimed_ = std::make_unique<std::vector<Claimed>>();
+  for (int row = 0; row < rows.size(); row++) claimed_->emplace_back(rows, row);
+  if (consumer_) consumer_->wake();
+}
+
+// Without those where somebody else may do better.
+std::vector<KafkaName> KafkaReader::claimable() const {
+  std::vector<KafkaName> names;
+  for (const KafkaName& name : partitions_) {
+    const auto place = places_.find(name);
+    if (place == places_.end() || !target_.is_stuck(*place->second)) names.push_back(name);
+  }
+  return names;
+}
+
+// What Postgres said before now counts no more.
+void KafkaReader::ask_anew() {
+  valid_from_ = asks_ + 1;
+  claimed_.reset();
+  lease_bell_.ring();
 }
 
 Task<void> KafkaReader::run() {
@@ -136,7 +193,8 @@ Task<void> KafkaReader::run() {
 Task<void> KafkaReader::consume() {
   co_await open();
   while (!draining_) {
-    if (claims_now_ || Clock::now() >= claim_at_) co_await claim();
+    if (Clock::now() >= look_at_) co_await look_for_topics();
+    if (claimed_) co_await adopt(std::move(*std::exchange(claimed_, nullptr)));
     co_await read();
     if (Clock::now() >= announce_at_) co_await announce();
   }
@@ -144,60 +202,29 @@ Task<void> KafkaReader::consume() {
 
 Task<void> KafkaReader::open() {
   auto options = options_.kafka;
-  options.try_emplace("queued.max.messages.kbytes", "16384");  // of each partition
+  options.try_emplace("queued.max.messages.kbytes", prefetched_of_each(partitions_.size()));
   const auto environment = thread_.environment(loop_, log_);
   auto make = [options, group = options_.group, environment] {
     return std::make_shared<KafkaConsumer>(options, group, environment);
   };
   consumer_ = co_await thread_.run(std::move(make));
-  co_await claim();
+  co_await look_for_topics();
+  ask_anew();
   trouble_.end("reading from Kafka");
 }
 
 // What is being applied goes on, and its partition with it.
 Task<void> KafkaReader::close() {
   assigned_.clear();
-  std::erase_if(places_, [](const auto& one) { return !one.second->is_busy; });
+  claimed_.reset();
+  std::erase_if(places_, [](const auto& one) { return !one.second->is_with_target(); });
   auto end = [spent = std::move(consumer_)]() mutable { spent.reset(); };
   consumer_.reset();
   co_await thread_.run(std::move(end));
 }
 
-// Every third of the lease: says that we live, and learns which partitions are ours. One that we had and lost
-// is begun anew when its last messages have ended.
-Task<void> KafkaReader::claim() {
-  claims_now_ = false;
-  const std::vector<Claimed> claimed = co_await claimed_partitions();
-  claim_at_ = Clock::now() + options_.lease / 3;  // not before: the broker may answer late
-  std::map<KafkaName, Place> places;
-  for (const Claimed& one : claimed) {
-    const auto known = places_.find(one.name);
-    const bool is_kept =
-        known != places_.end() && known->second->epoch == one.epoch && !known->second->is_lost;
-    if (is_kept)
-      places.insert(*known);
-    else if (known == places_.end() || !known->second->is_busy)
-      places[one.name] = co_await begin(one);
-  }
-  for (const auto& [name, place] : places_) {
-    if (!places.contains(name)) lose(*place);
-    if (place->is_busy) places.emplace(name, place);
-  }
-  places_ = std::move(places);
-  co_await assign();
-}
-
-Task<std::vector<KafkaReader::Claimed>> KafkaReader::claimed_partitions() {
-  std::vector<Query> ask;
-  ask.push_back(statements_.claim(options_.instance, co_await partitions(), options_.lease));
-  const Rows rows = co_await database_.run(std::move(ask));
-  std::vector<Claimed> claimed;
-  for (int row = 0; row < rows.size(); row++) claimed.emplace_back(rows, row);
-  co_return claimed;
-}
-
-// That we can read.
-Task<std::vector<KafkaName>> KafkaReader::partitions() {
+// Which partitions there are to read.
+Task<void> KafkaReader::look_for_topics() {
   const auto wanted = co_await target_.topics();
   auto ask = [consumer = consumer_] { return consumer->topics(); };
   const auto known = co_await thread_.run(std::move(ask));
@@ -207,46 +234,93 @@ Task<std::vector<KafkaName>> KafkaReader::partitions() {
   for (const std::string& topic : wanted) {
     const auto found = known.find(topic);
     if (found == known.end()) absent += (absent_count_++ == 0 ? "" : ", ") + topic;
-    for (int i = 0; found != known.end() && i < found->second; i++) {
-      const auto place = places_.find({topic, i});
-      if (place == places_.end() || !target_.is_stuck(*place->second)) partitions.emplace_back(topic, i);
-    }
+    for (int i = 0; found != known.end() && i < found->second; i++) partitions.emplace_back(topic, i);
   }
+  note_absent(absent);
+  const bool is_news = partitions != partitions_;
+  const bool is_too_much = partitions_.empty() && prefetched_of_each(partitions.size()) != prefetched_of_each(1);
+  partitions_ = std::move(partitions);
+  look_at_ = Clock::now() + options_.lease / 3;  // not before: the broker may answer late
+  if (is_news) lease_bell_.ring();
+  if (!is_too_much || draining_) co_return;
+  co_await close();  // before anything was read: with room for so many
+  co_await open();
+}
+
+void KafkaReader::note_absent(const std::string& absent) {
   if (absent != absent_ && !absent.empty())
     log_.warning("topics do not exist at the broker; looking again", {{"topics", absent}});
   absent_ = absent;
-  co_return partitions;
 }
 
-void KafkaReader::lose(KafkaPlace& place) {
-  place.is_lost = true;
-  if (place.is_busy) target_.stop(place);
+// One that we had and lost is begun anew when its last messages have ended.
+Task<void> KafkaReader::adopt(std::vector<Claimed> claimed) {
+  std::map<KafkaName, const Claimed*> ours;
+  for (const Claimed& one : claimed) ours[one.name] = &one;
+  for (const auto& [name, place] : places_) {
+    const auto found = ours.find(name);
+    if (found == ours.end() || found->second->epoch != place->epoch) lose(*place);
+  }
+  std::erase_if(places_, [](const auto& one) { return one.second->state == PlaceState::gone; });
+  for (const Claimed& one : claimed) {
+    try {
+      co_await adopt_one(one);
+    } catch (const std::exception& failure) {  // the others go on
+      troubles_.Increment();
+      trouble_of(one.name).meet("cannot begin a partition; trying again", failure.what());
+    }
+  }
+  co_await assign();
 }
 
 // A partition that was never read has its beginning noted before its first message is.
-Task<KafkaReader::Place> KafkaReader::begin(Claimed claimed) {
+Task<void> KafkaReader::adopt_one(const Claimed& one) {
+  const auto known = places_.find(one.name);
+  if (known != places_.end() && known->second->state != PlaceState::stale) co_return;
+  const int64_t next = co_await beginning_of(one);
+  if (!one.next) {
+    std::vector<Query> note{statements_.move(one.name, one.epoch, {}, next, {})};
+    co_await database_.run(std::move(note));
+  }
+  if (known == places_.end()) {
+    places_[one.name] = std::make_shared<KafkaPlace>(KafkaPlace{one.name, one.epoch, next, next});
+  } else {
+    known->second->begin_at(next);
+    known->second->take(PlaceNews::found);
+  }
+}
+
+Task<int64_t> KafkaReader::beginning_of(Claimed claimed) {
   auto look = [consumer = consumer_, source = statements_.source(), claimed] {
     return claimed.first_offset(*consumer, source);
   };
-  const int64_t next = co_await thread_.run(std::move(look));
-  if (!claimed.next) {
-    std::vector<Query> note{statements_.move(claimed.name, claimed.epoch, {}, next, {})};
-    co_await database_.run(std::move(note));
-  }
-  co_return std::make_shared<KafkaPlace>(KafkaPlace{claimed.name, claimed.epoch, next, next});
+  co_return co_await thread_.run(std::move(look));
 }
 
+void KafkaReader::lose(KafkaPlace& place) {
+  place.take(PlaceNews::lost);
+  if (place.is_with_target()) target_.stop(place);
+}
+
+// Kafka is told what changed: what it has read ahead for the others stays.
 Task<void> KafkaReader::assign() {
-  std::vector<Place> ours;
-  std::vector<KafkaPartition> positions;
-  for (const auto& [name, place] : places_) {
-    if (place->is_lost) continue;
-    ours.push_back(place);
-    positions.push_back({name.first, name.second, place->read_to});
+  std::vector<KafkaPartition> ends, begins;
+  Places ours;
+  for (const auto& [name, place] : places_)
+    if (place->is_ours()) ours.emplace(name, place);
+  for (const auto& [name, place] : assigned_) {
+    const auto still = ours.find(name);
+    if (still == ours.end() || still->second != place || place->is_moved) ends.push_back({name.first, name.second});
   }
-  if (ours == assigned_) co_return;
+  for (const auto& [name, place] : ours) {
+    const auto known = assigned_.find(name);
+    const bool is_new = known == assigned_.end() || known->second != place;
+    if (is_new || place->is_moved) begins.push_back({name.first, name.second, place->read_to});
+    place->is_moved = false;
+  }
   assigned_ = std::move(ours);
-  auto tell = [consumer = consumer_, positions] { consumer->assign(positions); };
+  if (ends.empty() && begins.empty()) co_return;
+  auto tell = [consumer = consumer_, ends, begins] { consumer->reassign(ends, begins); };
   co_await thread_.run(std::move(tell));
 }
 
@@ -254,8 +328,8 @@ Task<void> KafkaReader::assign() {
 // come: those are left out.
 Task<void> KafkaReader::read() {
   std::vector<KafkaPartition> idle;
-  for (const Place& place : assigned_)
-    if (!place->is_busy && !place->is_lost) idle.push_back({place->name.first, place->name.second});
+  for (const auto& [name, place] : assigned_)
+    if (place->state == PlaceState::ready) idle.push_back({name.first, name.second});
   auto take = [consumer = consumer_, idle, most = options_.most_messages] {
     return consumer->read(idle, most, read_time);
   };
@@ -264,10 +338,12 @@ Task<void> KafkaReader::read() {
   for (KafkaMessage& message : messages)
     groups[{std::string(message.topic()), message.partition()}].push_back(std::move(message));
   for (auto& [name, group] : groups) {
-    const Place place = places_.at(name);
+    const auto found = assigned_.find(name);
+    if (found == assigned_.end()) continue;
+    const Place place = found->second;
     std::erase_if(group, [&](const auto& one) { return one.offset() < place->read_to; });
-    if (group.empty()) continue;
-    place->is_busy = true;
+    if (group.empty() || place->state != PlaceState::ready) continue;
+    place->take(PlaceNews::taken);
     place->read_to = group.back().offset() + 1;
     applying_++;
     loop_.spawn("partition " + place->text(), apply(place, std::move(group)));
@@ -276,45 +352,55 @@ Task<void> KafkaReader::read() {
 }
 
 Task<void> KafkaReader::apply(Place place, std::vector<KafkaMessage> messages) {
-  Trouble& trouble = trouble_of_.try_emplace(place->name, log_, options_.longest_pause).first->second;
   std::optional<std::chrono::milliseconds> pause;
   try {
     co_await target_.apply(*place, std::move(messages));
-    trouble.end("partition " + place->text() + " goes on");
+    trouble_of(place->name).end("partition " + place->text() + " goes on");
   } catch (const std::exception& failure) {
     troubles_.Increment();
-    pause = trouble.meet("cannot apply messages of Kafka; trying again", failure.what());
+    pause = trouble_of(place->name).meet("cannot apply messages of Kafka; trying again", failure.what());
   }
-  if (pause && !draining_) co_await sleep_for(*pause);
-  place->is_lost |= place->next < place->read_to;
-  place->is_busy = false;
-  claims_now_ |= place->is_lost;
+  const bool is_whole = place->next == place->read_to;
+  place->take(is_whole ? PlaceNews::applied : pause ? PlaceNews::failed : PlaceNews::left);
+  if (place->state == PlaceState::resting) loop_.spawn("pause of a partition", rest(place, *pause));
+  if (place->state == PlaceState::stale) ask_anew();
+  if (place->state == PlaceState::gone) lease_bell_.ring();
   if (consumer_) consumer_->wake();
   applying_--;
-  applied_.cancel();
+  applied_.ring();
+}
+
+// Alone: the others go on.
+Task<void> KafkaReader::rest(Place place, std::chrono::milliseconds pause) {
+  co_await sleep_for(pause);
+  place->take(PlaceNews::rested);
+  if (place->state == PlaceState::stale) ask_anew();
 }
 
 Task<void> KafkaReader::all_applied() {
-  while (applying_ > 0) {
-    applied_.expires_at(Clock::time_point::max());
-    co_await applied_.async_wait(as_tuple);
-  }
+  while (applying_ > 0) co_await applied_.wait(1h);
 }
 
 // For people who watch the group's lag in Kafka. We never read it.
 Task<void> KafkaReader::announce() {
   announce_at_ = Clock::now() + announce_every;
   std::vector<KafkaPartition> positions;
-  for (const Place& place : assigned_)
-    positions.push_back({place->name.first, place->name.second, place->next});
+  for (const auto& [name, place] : assigned_) positions.push_back({name.first, name.second, place->next});
   auto tell = [consumer = consumer_, positions] { consumer->announce(positions); };
   co_await thread_.run(std::move(tell));
 }
 
+// Behind the last claim, which would take them again.
 Task<void> KafkaReader::give_back() {
-  std::vector<Query> release;
-  release.push_back(statements_.release(options_.instance));
-  co_await database_.try_run(std::move(release));  // else the lease ends by itself
+  if (!is_running_ || std::exchange(released_, true)) co_return;
+  for (const auto& [name, place] : places_) lose(*place);
+  lease_bell_.ring();
+  while (is_holding_) co_await let_go_.wait(100ms);
+  co_await database_.try_hold(statements_.release(options_.instance));  // else the lease ends by itself
+}
+
+Trouble& KafkaReader::trouble_of(const KafkaName& name) {
+  return trouble_of_.try_emplace(name, log_, options_.longest_pause).first->second;
 }
 
 }  // namespace tenfold::sidecar

@@ -5,7 +5,6 @@
 // Offsets that Kafka does not have any more stop the source until tenfold.set_kafka_offset().
 #pragma once
 
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -15,25 +14,12 @@
 #include <vector>
 
 #include "sidecar/kafka_client.hpp"
+#include "sidecar/kafka_place.hpp"
 #include "sidecar/metrics.hpp"
 #include "sidecar/trouble.hpp"
 #include "sidecar/worker_database.hpp"
 
 namespace tenfold::sidecar {
-
-using KafkaName = std::pair<std::string, int>;  // of a partition: topic and number
-
-// A partition that is ours.
-struct KafkaPlace {
-  KafkaName name;
-  int64_t epoch;
-  int64_t next;          // the offset that Postgres knows
-  int64_t read_to;       // what is before it is applied, or being so
-  bool is_busy = false;  // it is with the target
-  bool is_lost = false;  // another's, or to be claimed anew
-
-  std::string text() const { return name.first + "/" + std::to_string(name.second); }
-};
 
 // What becomes of messages.
 class KafkaTarget {
@@ -94,9 +80,12 @@ class KafkaReader {
  public:
   KafkaReader(Loop& loop, const Log& log, WorkerDatabase& database, const KafkaStatements& statements,
               prometheus::Counter& troubles, KafkaReaderOptions options, KafkaTarget& target);
+  ~KafkaReader();
 
   void start();
   void drain();
+  // Gives the partitions back, also those with messages under way: these count no more.
+  Task<void> give_back();
   // Something is still applied, or its partitions are not given back yet.
   bool is_busy() const { return is_running_; }
   // Topics to read that the brokers do not have.
@@ -105,22 +94,31 @@ class KafkaReader {
  private:
   struct Claimed;
   using Place = std::shared_ptr<KafkaPlace>;
+  using Places = std::map<KafkaName, Place>;
+
+  // The lease, a task of its own: nothing that is read or applied holds it up.
+  Task<void> hold();
+  Task<void> claim();
+  std::vector<KafkaName> claimable() const;
+  void ask_anew();
 
   Task<void> run();
   Task<void> consume();
   Task<void> open();
   Task<void> close();
-  Task<void> claim();
-  Task<std::vector<Claimed>> claimed_partitions();
-  Task<std::vector<KafkaName>> partitions();
+  Task<void> look_for_topics();
+  void note_absent(const std::string& absent);
+  Task<void> adopt(std::vector<Claimed> claimed);
+  Task<void> adopt_one(const Claimed& one);
   void lose(KafkaPlace& place);
-  Task<Place> begin(Claimed claimed);
+  Task<int64_t> beginning_of(Claimed claimed);
   Task<void> assign();
   Task<void> read();
   Task<void> apply(Place place, std::vector<KafkaMessage> messages);
+  Task<void> rest(Place place, std::chrono::milliseconds pause);
   Task<void> all_applied();
   Task<void> announce();
-  Task<void> give_back();
+  Trouble& trouble_of(const KafkaName& name);
 
   Loop& loop_;
   const Log& log_;
@@ -129,17 +127,20 @@ class KafkaReader {
   prometheus::Counter& troubles_;
   const KafkaReaderOptions options_;
   KafkaTarget& target_;
-  Trouble trouble_;
+  Trouble trouble_, lease_trouble_;
   std::map<KafkaName, Trouble> trouble_of_;
   KafkaThread thread_;
   std::shared_ptr<KafkaConsumer> consumer_;
-  std::map<KafkaName, Place> places_;
-  std::vector<Place> assigned_;
-  std::chrono::steady_clock::time_point claim_at_{}, announce_at_{};
+  std::vector<KafkaName> partitions_;  // that topics have
+  Places places_;                      // that are ours
+  Places assigned_;                    // that Kafka was told to read
+  std::unique_ptr<std::vector<Claimed>> claimed_;  // an answer that was not looked at yet
+  uint64_t asks_ = 0, valid_from_ = 1;             // claims; answers to older ones are out of date
+  std::chrono::steady_clock::time_point look_at_{}, announce_at_{};
   std::string absent_;
   size_t applying_ = 0, absent_count_ = 0;
-  asio::steady_timer applied_;
-  bool is_running_ = false, draining_ = false, claims_now_ = false;
+  Bell lease_bell_, applied_, let_go_;
+  bool is_running_ = false, is_holding_ = false, draining_ = false, released_ = false;
 };
 
 }  // namespace tenfold::sidecar

@@ -1,11 +1,8 @@
 #include "sidecar/kafka_runner.hpp"
 
 #include <algorithm>
-#include <boost/asio/experimental/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <functional>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "sidecar/batch.hpp"
@@ -20,7 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
-constexpr auto as_tuple = asio::experimental::as_tuple(asio::use_awaitable);
 constexpr milliseconds try_again_after = 100ms;
 constexpr size_t most_letters = 100;  // in one transaction
 
@@ -75,6 +71,7 @@ class KafkaRunner::Feed : public KafkaTarget {
 
   void start();
   void drain();
+  Task<void> give_back() { return reader_.give_back(); }
   bool is_busy() const { return reader_.is_busy() || !batches_.empty(); }
 
   Task<std::vector<std::string>> topics() override;
@@ -92,7 +89,8 @@ class KafkaRunner::Feed : public KafkaTarget {
 
   void add(Batch& batch, KafkaEvent made, int64_t epoch) const;
   Task<void> run(const void* owner, Batch& batch, const End& end);
-  Task<bool> commit(Batch& batch, Transaction transaction);
+  enum class Outcome { committed, refused, lost };
+  Task<Outcome> commit(Batch& batch, Transaction transaction);
   void count(const Batch& batch, size_t first, size_t last) const;
   Query bury(const KafkaPlace& place, int64_t offset, const Batch::Item& item) const;
   Task<void> redrive_for_ever();
@@ -109,7 +107,8 @@ class KafkaRunner::Feed : public KafkaTarget {
   KafkaStatements statements_;
   Statement create_, redriven_, end_redrive_;
   KafkaReader reader_;
-  asio::steady_timer redrive_timer_;
+  Bell redrive_bell_;
+  Trouble trouble_;  // with Postgres, that passes
   std::map<const void*, Batch*> batches_;  // under way, by whom they are of
   bool draining_ = false;
 };
@@ -128,7 +127,8 @@ KafkaRunner::Feed::Feed(KafkaRunner& runner, KafkaSource source)
                                     "FROM tenfold.redriven_kafka($1, $2, $3)")),
       end_redrive_(database_.statement("SELECT tenfold.end_kafka_redrive($1, $2, $3, $4, $5, $6, $7)")),
       reader_(loop_, log_, database_, statements_, counters_.troubles, options_, *this),
-      redrive_timer_(loop_.io()) {
+      redrive_bell_(loop_.io()),
+      trouble_(log_, 5s) {
   rules_.on_time = [this](std::chrono::duration<double> time) { counters_.seconds.Observe(time.count()); };
   rules_.on_attempt = [this](const Event& event, const Attempt& made) {
     if (!made.failed) return;
@@ -142,14 +142,14 @@ KafkaRunner::Feed::Feed(KafkaRunner& runner, KafkaSource source)
 
 void KafkaRunner::Feed::start() {
   reader_.start();
-  loop_.spawn("dead letters of source " + source_.source, redrive_for_ever());
+  loop_.keep("dead letters of source " + source_.source, [this] { return redrive_for_ever(); });
 }
 
 void KafkaRunner::Feed::drain() {
   draining_ = true;
   for (const auto& [owner, batch] : batches_) batch->hurry();
   reader_.drain();
-  redrive_timer_.cancel();
+  redrive_bell_.ring();
 }
 
 void KafkaRunner::Feed::stop(const KafkaPlace& place) {
@@ -209,41 +209,44 @@ void KafkaRunner::Feed::add(Batch& batch, KafkaEvent made, int64_t epoch) const 
 Task<void> KafkaRunner::Feed::run(const void* owner, Batch& batch, const End& end) {
   if (draining_) batch.hurry();
   batches_[owner] = &batch;
-  size_t ended = 0;
-  try {
-    while (ended < batch.size()) {
-      if (batch.settled_from(ended) == ended) co_await batch.handle();
-      const size_t settled = batch.settled_from(ended);
-      if (settled == ended || batch.is_stopped()) break;  // it was left
-      if (!co_await commit(batch, end.transaction(ended, settled))) continue;
-      count(batch, ended, settled);
-      end.committed(settled);
-      ended = settled;
-    }
-  } catch (...) {
-    batches_.erase(owner);
-    throw;
+  const std::shared_ptr<void> over(nullptr, [&](void*) { batches_.erase(owner); });
+  size_t ended = 0, most = batch.size();
+  while (ended < batch.size()) {
+    if (batch.settled_from(ended) == ended) co_await batch.handle();
+    const size_t settled = std::min(batch.settled_from(ended), ended + most);
+    if (settled == ended || batch.is_stopped()) break;  // it was left
+    const Outcome outcome = co_await commit(batch, end.transaction(ended, settled));
+    if (outcome == Outcome::lost) most = std::max<size_t>(1, (settled - ended) / 2);  // it may be too much for one
+    if (outcome != Outcome::committed) continue;
+    count(batch, ended, settled);
+    end.committed(settled);
+    ended = settled;
   }
-  batches_.erase(owner);
 }
 
-// Again until Postgres says yes or no. False: an effect was refused, which is a failure of its event.
-Task<bool> KafkaRunner::Feed::commit(Batch& batch, Transaction transaction) {
+// Refused: an effect was, which is a failure of its event. Where the answer was lost, it may have committed:
+// then the next one is refused for its offset, and the partition is claimed anew.
+Task<KafkaRunner::Feed::Outcome> KafkaRunner::Feed::commit(Batch& batch, Transaction transaction) {
   while (!batch.is_stopped()) {
     const Reply reply = co_await database_.try_run(transaction.queries);
-    if (!reply.failure) co_return true;
-    if (batch.blame(transaction, reply)) co_return false;
+    if (!reply.failure) {
+      trouble_.end("effects of source " + source_.source + " are committed again");
+      co_return Outcome::committed;
+    }
+    if (batch.blame(transaction, reply)) co_return Outcome::refused;
     if (!reply.failure->is_passing()) throw PgRefusal(*reply.failure);
-    co_await sleep_for(jittered(try_again_after));
+    co_await sleep_for(std::min(try_again_after, trouble_.meet("cannot commit effects of source " + source_.source,
+                                                               reply.failure->reason())));
     co_await database_.wait_until_up();
+    if (reply.failure->kind == PgFailure::Kind::lost) co_return Outcome::lost;
   }
-  co_return false;
+  co_return Outcome::refused;
 }
 
 void KafkaRunner::Feed::count(const Batch& batch, size_t first, size_t last) const {
   counters_.batches.Increment();
   for (size_t number = first; number < last; number++) {
-    const auto& [event, made, is_settled, due] = batch[number];
+    const auto& [event, made, is_settled, due, patience] = batch[number];
     (made.failed ? counters_.dead : counters_.handled).Increment();
     if (made.failed)
       log_.warning("a message is a dead letter: see tenfold.kafka_dead",
@@ -269,8 +272,7 @@ Task<void> KafkaRunner::Feed::redrive_for_ever() {
                    {{"source", source_.source}, {"error", refusal.what()}});
     }
     if (found == most_letters || draining_) continue;
-    redrive_timer_.expires_after(options_.lease / 3);
-    co_await redrive_timer_.async_wait(as_tuple);
+    co_await redrive_bell_.wait(options_.lease / 3);
   }
 }
 
@@ -284,7 +286,11 @@ Task<size_t> KafkaRunner::Feed::redrive() {
         kafka_id(topic, number<int>(letters.text(row, 1)), number<int64_t>(letters.text(row, 2)));
     KafkaEvent made =
         kafka_event(std::move(id), topic, text_or_null(letters, row, 4), text_or_null(letters, row, 5), {});
-    made.event.headers = nlohmann::json::parse(letters.text(row, 6));
+    try {
+      made.event.headers = texts_of_json(letters.text(row, 6));
+    } catch (const std::invalid_argument& reason) {
+      made.poison = reason.what();
+    }
     add(batch, std::move(made), number<int64_t>(letters.text(row, 3)));
   }
   const End end{[&](size_t first, size_t last) {
@@ -327,6 +333,10 @@ void KafkaRunner::start() {
 
 void KafkaRunner::drain() {
   for (const auto& feed : feeds_) feed->drain();
+}
+
+Task<void> KafkaRunner::give_back() {
+  for (const auto& feed : feeds_) co_await feed->give_back();
 }
 
 size_t KafkaRunner::under_way() const {

@@ -26,6 +26,8 @@ class KafkaRunner {
 
   // Begins no more batches; what waits for another attempt is left to who reads next.
   void drain();
+  // Gives every partition back. What is still under way counts no more.
+  Task<void> give_back();
   // Sources that have not ended yet.
   size_t under_way() const;
 

@@ -81,18 +81,24 @@ class Loop {
 
   asio::io_context& io() { return io_; }
 
-  // Runs a task beside the others. An exception that leaves it ends the process: nobody waits for its result.
+  // Runs a task beside the others. An exception that leaves it is logged, and ends this task only.
   void spawn(std::string name, Task<void> task);
+  // One that the process cannot do without, as its start: an exception ends the process.
+  void spawn_vital(std::string name, Task<void> task);
+  // One that runs until it returns. An exception is logged, and after a pause, longer each time, it begins anew.
+  void keep(std::string name, std::function<Task<void>()> begin);
 
   // SIGHUP calls reload. The first SIGTERM or SIGINT calls drain, the second ends the loop at once.
   void on_signals(std::function<void()> drain, std::function<void()> reload);
 
-  // Until stop() is called; gives the exit code, 1 after a task has failed.
+  // Until stop() is called; gives the exit code, 1 after a vital task has failed.
   int run();
   void stop() { io_.stop(); }
 
  private:
   Task<void> watch_signals(std::function<void()> drain, std::function<void()> reload);
+  Task<void> run_again(std::string name, std::function<Task<void>()> begin);
+  void end_by(const std::string& name, const std::exception_ptr& failure);
 
   struct Context : asio::io_context {
     using execution_context::shutdown;

@@ -1,11 +1,15 @@
 #include "sidecar/pg_connection.hpp"
 
+#include <openssl/ssl.h>
+
+#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/experimental/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <thread>
 
 namespace tenfold::sidecar {
 namespace {
@@ -13,6 +17,39 @@ namespace {
 using namespace asio::experimental::awaitable_operators;
 
 constexpr auto as_tuple = asio::experimental::as_tuple(asio::use_awaitable);
+
+// Postgres keeps answers back until it has 8 kB of them. It sends what it has after so many statements, so that
+// a long transaction gives signs of life.
+constexpr size_t statements_between_signs = 16;
+
+// Before the DSN, which may say otherwise: a server that vanished is noticed while nothing is awaited (10 s and
+// three times 5 s), and while something is sent to it.
+constexpr std::array<const char*, 6> keywords{"keepalives_idle", "keepalives_interval", "keepalives_count",
+                                              "tcp_user_timeout", "dbname", nullptr};
+
+PGconn* begin_to_connect(const std::string& dsn) {
+  const std::array<const char*, 6> values{"10", "5", "3", "25000", dsn.c_str(), nullptr};
+  return PQconnectStartParams(keywords.data(), values.data(), 1);
+}
+
+// OpenSSL may hold bytes that libpq has not asked for: the socket would not tell of them.
+bool has_more_to_read(PGconn* connection) {
+  auto* tls = static_cast<SSL*>(PQsslStruct(connection, "OpenSSL"));
+  return tls != nullptr && SSL_pending(tls) > 0;
+}
+
+// libpq asks blockingly, on a connection of its own.
+void ask_to_cancel(PGconn* connection) {
+  PGcancel* cancel = PQgetCancel(connection);
+  if (cancel == nullptr) return;
+  std::thread([cancel] {
+    std::array<char, 256> why{};
+    PQcancel(cancel, why.data(), why.size());
+    PQfreeCancel(cancel);
+  }).detach();
+}
+
+constexpr std::string_view unknown_statement = "26000", known_before = "42P05";
 
 // FNV-1a, 64 bits: a name that is the same in every process, so that a pooler may share what is prepared.
 std::string name_of(std::string_view sql, std::string_view scope) {
@@ -58,6 +95,8 @@ std::string PgFailure::reason() const {
       return "the connection to Postgres broke";
     case Kind::unavailable:
       return "no connection to Postgres";
+    case Kind::unready:
+      return "no session under the workers' role: " + sqlstate + ": " + message;
     default:
       return "too many wait for Postgres";
   }
@@ -67,7 +106,7 @@ bool PgFailure::is_passing() const {
   if (kind != Kind::refused) return true;
   const std::string_view state = sqlstate;
   return state.starts_with("57") || state.starts_with("40") || state.starts_with("53") ||
-         state.starts_with("55");
+         state.starts_with("55") || state == unknown_statement;
 }
 
 Connection::Connection(asio::any_io_executor executor, const Log& log)
@@ -81,7 +120,7 @@ Connection::~Connection() {
 }
 
 Task<void> Connection::connect(std::string dsn, std::chrono::milliseconds timeout) {
-  connection_ = PQconnectStart(dsn.c_str());
+  connection_ = begin_to_connect(dsn);
   asio::steady_timer timer(executor_, timeout);
   PostgresPollingStatusType step = PGRES_POLLING_WRITING;
   while (PQstatus(connection_) != CONNECTION_BAD && step != PGRES_POLLING_OK &&
@@ -108,8 +147,13 @@ Task<void> Connection::read_answers() {
   while (open_) {
     const auto [failure] = co_await socket_.async_wait(asio::posix::descriptor_base::wait_read, as_tuple);
     if (failure || !open_) break;
-    const bool readable = PQconsumeInput(connection_) == 1;
-    read_results();  // what arrived before the end may still answer somebody
+    bool readable = true;
+    do {
+      readable = PQconsumeInput(connection_) == 1;
+      read_results();  // what arrived before the end may still answer somebody
+      // A function may have told this session to LISTEN: nobody wants to hear, and libpq keeps what nobody takes.
+      while (PGnotify* heard = PQnotifies(connection_)) PQfreemem(heard);
+    } while (readable && open_ && has_more_to_read(connection_));
     if (!readable || PQstatus(connection_) == CONNECTION_BAD) break;
   }
   if (open_) log_.warning("connection to Postgres lost", {{"error", trimmed(PQerrorMessage(connection_))}});
@@ -123,7 +167,9 @@ Task<Reply> Connection::run(std::span<const Query> queries) {
     close();
     co_return Reply{{}, PgFailure{PgFailure::Kind::lost}};
   }
-  waiting_.push_back({channel, "", std::chrono::steady_clock::now()});
+  Waiting waiting{channel, ""};
+  for (const Query& query : queries) waiting.names.push_back(query.statement->name());
+  add_waiting(std::move(waiting));
   if (PQflush(connection_) == 1 && !flushing_) asio::co_spawn(executor_, flush(), asio::detached);
   auto [failure, reply] = co_await channel->async_receive(as_tuple);
   if (failure) co_return Reply{{}, PgFailure{PgFailure::Kind::lost}};
@@ -136,8 +182,11 @@ bool Connection::send(std::span<const Query> queries) {
     const bool absent = !statement.name().empty() && !prepared_.contains(statement.name());
     if (absent && !send_preparation(statement)) return false;
   }
-  for (const Query& query : queries)
-    if (!send_query(query)) return false;
+  for (size_t i = 0; i < queries.size(); i++) {
+    if (!send_query(queries[i])) return false;
+    const bool is_sign = (i + 1) % statements_between_signs == 0;
+    if (is_sign && PQsendFlushRequest(connection_) != 1) return false;
+  }
   return PQpipelineSync(connection_) == 1;
 }
 
@@ -148,8 +197,13 @@ bool Connection::send_preparation(const Statement& statement) {
       PQpipelineSync(connection_) != 1)
     return false;
   prepared_.insert(statement.name());
-  waiting_.push_back({nullptr, statement.name(), std::chrono::steady_clock::now()});
+  add_waiting({nullptr, statement.name()});
   return true;
+}
+
+void Connection::add_waiting(Waiting waiting) {
+  if (waiting_.empty()) front_since_ = heard_at_ = Clock::now();
+  waiting_.push_back(std::move(waiting));
 }
 
 bool Connection::send_query(const Query& query) {
@@ -197,6 +251,7 @@ void Connection::read_results() {
 void Connection::take_result(PGresult* result) {
   Rows rows(result);
   Waiting& front = waiting_.front();
+  heard_at_ = Clock::now();
   switch (PQresultStatus(result)) {
     case PGRES_PIPELINE_SYNC:
       finish_front();
@@ -215,15 +270,39 @@ void Connection::take_result(PGresult* result) {
 void Connection::finish_front() {
   Waiting done = std::move(waiting_.front());
   waiting_.pop_front();
-  if (done.channel) {
-    // A statement that Postgres no longer has (26000) is prepared anew by the next who needs it.
-    if (done.reply.failure && done.reply.failure->sqlstate == "26000") prepared_.clear();
-    done.channel->try_send(boost::system::error_code{}, std::move(done.reply));
-  } else if (done.reply.failure && done.reply.failure->sqlstate != "42P05") {  // 42P05: it exists already
-    prepared_.erase(done.prepares);
-    log_.warning("a statement could not be prepared",
-                 {{"sqlstate", done.reply.failure->sqlstate}, {"error", done.reply.failure->message}});
+  front_since_ = heard_at_;
+  if (!done.channel) return finish_preparation(done);
+  if (done.reply.failure && done.reply.failure->sqlstate == unknown_statement)
+    explain_absence(done, *done.reply.failure);
+  done.channel->try_send(boost::system::error_code{}, std::move(done.reply));
+}
+
+void Connection::finish_preparation(const Waiting& done) {
+  const auto& failure = done.reply.failure;
+  if (!failure || failure->sqlstate == known_before) {
+    unpreparable_.erase(done.prepares);
+    return;
   }
+  prepared_.erase(done.prepares);
+  if (unpreparable_.insert_or_assign(done.prepares, *failure).second)
+    log_.warning("a statement could not be prepared",
+                 {{"sqlstate", failure->sqlstate}, {"error", failure->message}});
+}
+
+// Its preparation just failed: that is the reason to tell. Else somebody (a pooler, say) discarded statements,
+// and the next who needs one prepares it anew.
+void Connection::explain_absence(const Waiting& done, PgFailure& failure) {
+  const size_t number = done.reply.rows.size();
+  const auto found = number < done.names.size() ? unpreparable_.find(done.names[number]) : unpreparable_.end();
+  if (found == unpreparable_.end())
+    prepared_.clear();
+  else
+    failure = found->second;
+}
+
+void Connection::give_up() {
+  if (open_) ask_to_cancel(connection_);
+  close();
 }
 
 void Connection::close() {
@@ -239,9 +318,12 @@ void Connection::close() {
       one.channel->try_send(boost::system::error_code{}, Reply{{}, PgFailure{PgFailure::Kind::lost}});
 }
 
-std::chrono::steady_clock::duration Connection::oldest_wait() const {
-  if (waiting_.empty()) return {};
-  return std::chrono::steady_clock::now() - waiting_.front().since;
+Connection::Clock::duration Connection::front_time() const {
+  return waiting_.empty() ? Clock::duration{} : Clock::now() - front_since_;
+}
+
+Connection::Clock::duration Connection::silence() const {
+  return waiting_.empty() ? Clock::duration{} : Clock::now() - heard_at_;
 }
 
 }  // namespace tenfold::sidecar

@@ -11,7 +11,9 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 #include "sidecar/log.hpp"
 #include "sidecar/loop.hpp"
@@ -26,6 +28,8 @@ struct ConnectFailure : std::runtime_error {
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
+  using Clock = std::chrono::steady_clock;
+
   Connection(asio::any_io_executor executor, const Log& log);
   ~Connection();
   Connection(const Connection&) = delete;
@@ -48,8 +52,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool is_open() const { return open_; }
   size_t in_flight() const { return waiting_.size(); }
 
-  // How long the oldest transaction has waited for its answer; zero if none waits.
-  std::chrono::steady_clock::duration oldest_wait() const;
+  // How long Postgres has been at the transaction whose turn it is; zero if none waits.
+  Clock::duration front_time() const;
+  // How long Postgres has said nothing about it. Each of its results is a sign of life.
+  Clock::duration silence() const;
+  // Breaks the connection, and asks Postgres to cancel what it is doing there.
+  void give_up();
 
  private:
   using Channel = asio::experimental::channel<void(boost::system::error_code, Reply)>;
@@ -58,7 +66,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   struct Waiting {
     std::shared_ptr<Channel> channel;  // none for a preparation
     std::string prepares;              // the statement's name, of a preparation
-    std::chrono::steady_clock::time_point since;
+    std::vector<std::string> names = {};  // of its statements
     Reply reply = {};
   };
 
@@ -68,14 +76,19 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<void> flush();
   void read_results();
   void take_result(PGresult* result);
+  void add_waiting(Waiting waiting);
   void finish_front();
+  void finish_preparation(const Waiting& done);
+  void explain_absence(const Waiting& done, PgFailure& failure);
 
   asio::any_io_executor executor_;
   const Log& log_;
   PGconn* connection_ = nullptr;
   asio::posix::stream_descriptor socket_;
   std::deque<Waiting> waiting_;
+  Clock::time_point front_since_{}, heard_at_{};
   std::unordered_set<std::string> prepared_;
+  std::unordered_map<std::string, PgFailure> unpreparable_;  // why, until it succeeds
   bool open_ = false;
   bool flushing_ = false;
 };

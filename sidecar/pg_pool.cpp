@@ -23,8 +23,9 @@ Pool::Pool(Loop& loop, const Log& log, PoolOptions options)
     : loop_(loop), log_(log), options_(std::move(options)), slots_(options_.connections) {}
 
 void Pool::start() {
-  for (Slot& slot : slots_) loop_.spawn("connection to Postgres", keep_connected(slot));
-  loop_.spawn("deadline of Postgres", watch_answers());
+  for (Slot& slot : slots_)
+    loop_.keep("connection to Postgres", [this, &slot] { return keep_connected(slot); });
+  loop_.keep("deadline of Postgres", [this] { return watch_answers(); });
 }
 
 Task<void> Pool::keep_connected(Slot& slot) {
@@ -32,17 +33,17 @@ Task<void> Pool::keep_connected(Slot& slot) {
     const bool connected = co_await connect_once(slot);
     slot.renewing = false;
     if (!connected) {
-      wake_all_if_down();
+      refuse_all_if_down();
       co_await sleep_for(backoff(++failures));
       continue;
     }
     failures = 0;
     up_++;
     last_error_.clear();
-    for (size_t i = 0; i < options_.depth; i++) wake_next();
+    give_places();
     co_await slot.connection->read_answers();
     up_--;
-    wake_all_if_down();
+    refuse_all_if_down();
   }
 }
 
@@ -53,9 +54,8 @@ bool Pool::is_up() const {
 }
 
 // Who waits for a turn must learn that none will come.
-void Pool::wake_all_if_down() {
-  if (is_up()) return;
-  while (!queue_.empty()) wake_next();
+void Pool::refuse_all_if_down() {
+  while (!is_up() && !queue_.empty()) refuse_front();
 }
 
 Task<bool> Pool::connect_once(Slot& slot) {
@@ -80,22 +80,34 @@ std::chrono::milliseconds Pool::backoff(int failures) {
 }
 
 Task<Reply> Pool::run(std::vector<Query> queries) {
-  Slot* slot = least_busy();
-  if (slot == nullptr && is_up() && queue_.size() >= options_.queue)
+  if (!is_up()) co_return Reply{{}, PgFailure{PgFailure::Kind::unavailable}};
+  Slot* slot = queue_.empty() ? least_busy() : nullptr;
+  if (slot == nullptr && queue_.size() >= options_.queue)
     co_return Reply{{}, PgFailure{PgFailure::Kind::full}};
-  for (bool first = true; slot == nullptr && is_up(); first = false) {
-    const auto turn = std::make_shared<Turn>(loop_.io().get_executor(), 1);
-    // Somebody may have been faster than the one who was woken: it waits on at the head.
-    queue_.insert(first ? queue_.end() : queue_.begin(), turn);
-    co_await turn->async_receive(as_tuple);
-    slot = least_busy();
-  }
-  if (slot == nullptr) co_return Reply{{}, PgFailure{PgFailure::Kind::unavailable}};
+  if (slot == nullptr) slot = co_await place();
+  if (slot == nullptr)
+    co_return Reply{{}, PgFailure{is_up() ? PgFailure::Kind::full : PgFailure::Kind::unavailable}};
   auto connection = slot->connection;
   Reply reply = co_await connection->run(queries);
   close_if_renewing(*slot);
-  wake_next();
+  give_places();
   co_return reply;
+}
+
+// A place that was promised is kept, unless its connection broke meanwhile: then the next one, at the head.
+Task<Pool::Slot*> Pool::place() {
+  const auto turn = std::make_shared<Turn>(loop_.io().get_executor(), 1);
+  const auto since = Connection::Clock::now();
+  queue_.push_back({turn, since});
+  while (true) {
+    const auto [failure, slot] = co_await turn->async_receive(as_tuple);
+    if (failure || slot == nullptr) co_return nullptr;
+    slot->promised--;
+    if (slot->connection->is_open()) co_return slot;
+    if (!is_up()) co_return nullptr;
+    queue_.push_front({turn, since});
+    give_places();
+  }
 }
 
 // The open connection with the fewest transactions under way; none where all have their fill. What runs long
@@ -105,18 +117,28 @@ Pool::Slot* Pool::least_busy() {
   size_t fewest = options_.depth;
   for (Slot& slot : slots_) {
     if (!slot.connection || !slot.connection->is_open() || slot.renewing) continue;
-    if (slot.connection->oldest_wait() > long_wait) continue;
-    if (slot.connection->in_flight() < fewest) {
-      fewest = slot.connection->in_flight();
-      best = &slot;
-    }
+    if (slot.connection->front_time() > long_wait) continue;
+    const size_t taken = slot.connection->in_flight() + slot.promised;
+    if (taken >= fewest) continue;
+    fewest = taken;
+    best = &slot;
   }
   return best;
 }
 
-void Pool::wake_next() {
-  if (queue_.empty()) return;
-  queue_.front()->try_send(boost::system::error_code{});
+// As many as there are: an answer that took long may have made several.
+void Pool::give_places() {
+  while (!queue_.empty()) {
+    Slot* slot = least_busy();
+    if (slot == nullptr) return;
+    slot->promised++;
+    queue_.front().turn->try_send(boost::system::error_code{}, slot);
+    queue_.pop_front();
+  }
+}
+
+void Pool::refuse_front() {
+  queue_.front().turn->try_send(boost::system::error_code{}, nullptr);
   queue_.pop_front();
 }
 
@@ -133,6 +155,7 @@ void Pool::close_if_renewing(Slot& slot) {
 
 void Pool::stop() {
   stopped_ = true;
+  while (!queue_.empty()) refuse_front();
   for (Slot& slot : slots_)
     if (slot.connection) slot.connection->close();
 }
@@ -144,18 +167,21 @@ size_t Pool::in_flight() const {
 }
 
 Task<void> Pool::wait_until_up() {
-  while (!is_up()) co_await sleep_for(20ms);
+  while (!is_up() && !draining_ && !stopped_) co_await sleep_for(20ms);
 }
 
 // Postgres ends a slow statement by statement_timeout. Who does not even answer that is unreachable.
 Task<void> Pool::watch_answers() {
   while (!stopped_) {
-    co_await sleep_for(500ms);
+    co_await sleep_for(std::min<std::chrono::milliseconds>(500ms, options_.answer_timeout / 4));
     for (const Slot& slot : slots_) {
-      if (!slot.connection || slot.connection->oldest_wait() < options_.answer_timeout) continue;
+      if (!slot.connection || slot.connection->silence() < options_.answer_timeout) continue;
       log_.error("Postgres did not answer in time; the connection is given up");
-      slot.connection->close();
+      slot.connection->give_up();
     }
+    give_places();
+    const auto oldest = Connection::Clock::now() - options_.queue_timeout;
+    while (!queue_.empty() && queue_.front().since < oldest) refuse_front();
   }
 }
 

@@ -52,6 +52,7 @@ class Rows {
   explicit Rows(PGresult* result) : result_(result, PQclear) {}
 
   int size() const { return PQntuples(result_.get()); }
+  size_t bytes() const { return PQresultMemorySize(result_.get()); }
   bool is_null(int row, int column) const { return PQgetisnull(result_.get(), row, column) == 1; }
   std::string_view text(int row, int column) const {
     return {PQgetvalue(result_.get(), row, column),
@@ -68,7 +69,8 @@ struct PgFailure {
     refused,      // Postgres answered with an error
     lost,         // the connection broke while the answer was awaited: it may have committed
     unavailable,  // nothing was sent: no connection is up
-    full,         // nothing was sent: too many wait already
+    full,         // nothing was sent: too many wait already, or it waited too long
+    unready,      // the session cannot become the worker's role; the next four say why
   };
 
   Kind kind;

@@ -50,10 +50,16 @@ pid_t spawn(const std::vector<std::string>& arguments, const Pipe& input, const 
   posix_spawn_file_actions_adddup2(&actions, input.read_end, STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, output.write_end, STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, errors.write_end, STDERR_FILENO);
-  // A group of its own: whoever the child starts ends with it.
+  // Not everything that libraries open closes on exec.
+  posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+  // A group of its own: whoever the child starts ends with it. Writing to who has closed ends it, as it expects.
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+  sigset_t defaults;
+  sigemptyset(&defaults);
+  sigaddset(&defaults, SIGPIPE);
+  posix_spawnattr_setsigdefault(&attributes, &defaults);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF);
   pid_t child = -1;
   const int failure = posix_spawnp(&child, words.front(), &actions, &attributes, words.data(), environ);
   posix_spawnattr_destroy(&attributes);

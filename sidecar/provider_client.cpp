@@ -74,7 +74,7 @@ void ProviderClient::report(Report report) {
     return;
   }
   reports_.push_back(std::move(report));
-  if (!std::exchange(reporting_, true)) loop_.spawn("provider reports", send_reports());
+  if (!std::exchange(reporting_, true)) loop_.keep("provider reports", [this] { return send_reports(); });
 }
 
 Task<void> ProviderClient::send_reports() {

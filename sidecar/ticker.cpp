@@ -23,8 +23,8 @@ Ticker::Ticker(Loop& loop, const Log& log, WorkerDatabase& database, std::chrono
       rotate_(database.statement("SELECT tenfold.rotate_events()")) {}
 
 void Ticker::start() {
-  loop_.spawn("ticks", tick_for_ever());
-  loop_.spawn("rotation of the log", rotate_for_ever());
+  loop_.keep("ticks", [this] { return tick_for_ever(); });
+  loop_.keep("rotation of the log", [this] { return rotate_for_ever(); });
 }
 
 // NULL: another session ticks, and the next time tells.

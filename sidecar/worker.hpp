@@ -56,6 +56,8 @@ class RunningWorker {
   // For work that no source brings: at SIGTERM, begin no more; and whether something is still under way.
   virtual void drain() {}
   virtual bool is_busy() const { return false; }
+  // Its time is over: leases that it holds are given back, and what is under way counts no more.
+  virtual Task<void> give_back() { co_return; }
   // Gets ready, and again at each SIGHUP. Waits as long as Postgres is away; what it throws ends the process
   // at the start, and is logged at a reload, after which the worker goes on as before.
   virtual Task<void> load() = 0;

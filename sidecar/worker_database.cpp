@@ -2,32 +2,74 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <random>
+#include <utility>
 
 namespace tenfold::sidecar {
 
+namespace {
+
+using namespace std::chrono_literals;
+
+// Postgres ends a statement before we give its connection up, unless the operator has a limit of his own.
+std::string begin_sql(const Settings& settings) {
+  const auto limit = std::max<int64_t>(1, settings.duration("database.answer_timeout").count() * 8 / 10);
+  const std::string sql =
+      "SELECT set_config('statement_timeout', CASE current_setting('statement_timeout') WHEN '0' THEN '" +
+      std::to_string(limit) + "' ELSE current_setting('statement_timeout') END, true)";
+  return sql + (settings.text("database.worker_role").empty() ? "" : ", set_config('role', $1, true)");
+}
+
+}  // namespace
+
 PgRefusal::PgRefusal(PgFailure why) : std::runtime_error(why.reason()), failure(std::move(why)) {}
 
-WorkerDatabase::WorkerDatabase(Pool& pool, const Settings& settings)
+WorkerDatabase::WorkerDatabase(Pool& pool, Pool& leases, const Settings& settings)
     : pool_(pool),
+      leases_(leases),
       role_(settings.text("database.worker_role")),
       keep_(settings.flag("database.prepared") ? Statement::Keep::prepared : Statement::Keep::once),
-      become_("SELECT set_config('role', $1, true)", keep_, role_) {}
+      begin_(begin_sql(settings), keep_, role_),
+      trouble_(pool.log(), 5s) {}
 
 Statement WorkerDatabase::statement(std::string sql) const {
   return Statement(std::move(sql), keep_, role_);
 }
 
 Task<Reply> WorkerDatabase::try_run(std::vector<Query> queries) {
-  if (role_.empty()) co_return co_await pool_.run(std::move(queries));
-  queries.insert(queries.begin(), query(become_, role_));
-  Reply reply = co_await pool_.run(std::move(queries));
-  if (!reply.rows.empty()) reply.rows.erase(reply.rows.begin());
+  return run_in(pool_, std::move(queries));
+}
+
+Task<Reply> WorkerDatabase::run_in(Pool& pool, std::vector<Query> queries) {
+  queries.insert(queries.begin(), role_.empty() ? query(begin_) : query(begin_, role_));
+  Reply reply = co_await pool.run(std::move(queries));
+  if (!reply.rows.empty()) {
+    reply.rows.erase(reply.rows.begin());
+    trouble_.end("a session has the workers' role again");
+  } else if (reply.failure && reply.failure->kind == PgFailure::Kind::refused) {
+    // No statement of the caller's was looked at.
+    reply.failure->kind = PgFailure::Kind::unready;
+    trouble_.meet("cannot work in Postgres", reply.failure->reason());
+  }
   co_return reply;
 }
 
 Task<Rows> WorkerDatabase::run(std::vector<Query> queries) {
   Reply reply = co_await try_run(std::move(queries));
+  if (reply.failure) throw PgRefusal(std::move(*reply.failure));
+  co_return std::move(reply.rows.back());
+}
+
+Task<Reply> WorkerDatabase::try_hold(Query query) {
+  if (!std::exchange(holds_, true)) leases_.start();
+  co_await leases_.wait_until_up();
+  std::vector<Query> queries{std::move(query)};
+  co_return co_await run_in(leases_, std::move(queries));
+}
+
+Task<Rows> WorkerDatabase::hold(Query query) {
+  Reply reply = co_await try_hold(std::move(query));
   if (reply.failure) throw PgRefusal(std::move(*reply.failure));
   co_return std::move(reply.rows.back());
 }

@@ -7,6 +7,7 @@
 
 #include "sidecar/pg_pool.hpp"
 #include "sidecar/settings.hpp"
+#include "sidecar/trouble.hpp"
 
 namespace tenfold::sidecar {
 
@@ -19,7 +20,8 @@ struct PgRefusal : std::runtime_error {
 
 class WorkerDatabase {
  public:
-  WorkerDatabase(Pool& pool, const Settings& settings);
+  // leases: a pool for what renews leases, started when it is first needed.
+  WorkerDatabase(Pool& pool, Pool& leases, const Settings& settings);
 
   // Make each once, and keep it.
   Statement statement(std::string sql) const;
@@ -38,6 +40,10 @@ class WorkerDatabase {
     return run({query(statement, std::move(texts)...)});
   }
 
+  // About leases: on a connection that no other work holds up. Waits until there is one.
+  Task<Reply> try_hold(Query query);
+  Task<Rows> hold(Query query);
+
   template <class... Texts>
   static Query query(const Statement& statement, Texts... texts) {
     return {&statement, arguments_of(std::move(texts)...)};
@@ -46,10 +52,14 @@ class WorkerDatabase {
   Task<void> wait_until_up() { return pool_.wait_until_up(); }
 
  private:
-  Pool& pool_;
+  Task<Reply> run_in(Pool& pool, std::vector<Query> queries);
+
+  Pool &pool_, &leases_;
   std::string role_;
   Statement::Keep keep_;
-  Statement become_;
+  Statement begin_;
+  bool holds_ = false;
+  Trouble trouble_;
 };
 
 // Names the process among those that hold leases: host, pid, and a number that its next life will not have.

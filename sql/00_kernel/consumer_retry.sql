@@ -28,7 +28,8 @@ END
 $$;
 COMMENT ON FUNCTION tenfold._park_blocked IS 'sets aside the events of a batch whose key has failed';
 
--- Of events that failed in this very transaction: the batch was read before that.
+-- Of events that failed in this very transaction: the batch was read before that. Those behind one that is dead, too, were
+-- not handled: where it blocks nothing, they come with the next retries.
 CREATE OR REPLACE FUNCTION tenfold._park_followers(c tenfold.consumer, t tenfold.tick, seen pg_snapshot) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -37,7 +38,7 @@ BEGIN
   IF EXISTS (SELECT FROM tenfold.event_retry r WHERE r.consumer_id = c.consumer_id AND r.failed_in = pg_current_xact_id_if_assigned()) THEN
     PERFORM tenfold._park(c, e) FROM tenfold._batch(t.incarnation, seen, t.snapshot, c.topic_ids) e
       WHERE EXISTS (SELECT FROM tenfold.event_retry r WHERE r.consumer_id = c.consumer_id AND r.topic_id = e.topic_id AND r.key = e.key
-                    AND r.event_id < e.event_id AND tenfold._blocks(r.state, c.on_dead) AND r.failed_in = pg_current_xact_id());
+                    AND r.event_id < e.event_id AND r.failed_in = pg_current_xact_id());
   END IF;
 END
 $$;

@@ -25,6 +25,9 @@ EFFECTS = '''
       RAISE EXCEPTION 'key % is broken', key USING ERRCODE = 'ZZ001';
     END IF;
     PERFORM pg_sleep((payload ->> 'sleep')::float);
+    IF payload ? 'raise' THEN
+      RAISE EXCEPTION 'never' USING ERRCODE = payload ->> 'raise';
+    END IF;
     INSERT INTO app.late SELECT payload ->> 'late' WHERE payload ? 'late';
     INSERT INTO app.seen (id, topic, key, payload, headers) VALUES (id, topic, key, payload, headers);
   END
@@ -206,6 +209,92 @@ def test_one_handler_feeds_on_jobs_too(db, dsn):
         bad = db.execute("""SELECT tenfold.enqueue('note_jobs', '{"sleep": "long"}')""").fetchone()[0]
         state = 'SELECT state, left(error, 5) FROM tenfold.job_status WHERE job_id = %s'
         wait_until(lambda: db.execute(state, [bad]).fetchone() == ('dead', '22P02'), 'its effect is refused, and it is dead')
+
+
+def make_unreadable(db, event):
+    db.execute("""UPDATE tenfold.event SET headers = '{"a": 1}' WHERE event_id = %s""", [event])
+
+
+def failure(db, consumer='notes'):
+    return db.execute('SELECT event_id::text, reason FROM tenfold.event_failure WHERE consumer = %s', [consumer]).fetchall()
+
+
+def test_an_event_that_cannot_be_read_is_a_dead_letter(db, daemon):
+    """It ended the process, again after each restart. What stands behind it in its key is not lost."""
+    with db.transaction():
+        events = [publish(db, key) for key in ('a', 'b', 'a')]
+        make_unreadable(db, events[0])
+    wait_until(lambda: set(seen(db)) == set(events[1:]), 'the others are handled')
+    assert failure(db) == [(events[0], 'header "a" is no text')]
+    assert daemon.process.poll() is None
+
+
+def test_what_stands_behind_a_dead_event_of_its_batch_is_handled(db, dsn):
+    db.execute("SELECT tenfold.create_consumer('notes', '{orders}', max_attempts => 1, on_dead => 'skip')")
+    with Subscriber(dsn, 'notes:orders=app.note') as daemon:
+        daemon.wait_until_consuming()
+        with db.transaction():
+            bad, good = publish(db, 'k', {'raise': 'ZZ001'}), publish(db, 'k')
+        wait_for_seen(db, [good])
+        assert [row[0] for row in failure(db)] == [bad]
+
+
+@pytest.mark.parametrize('code', ['55000', '55P03', '53400'])
+def test_an_error_that_should_pass_and_does_not_is_blamed_on_its_event(db, daemon, code):
+    """Its consumer stood still, and nobody was told."""
+    with db.transaction():
+        bad, good = publish(db, 'a', {'raise': code}), publish(db, 'b')
+    wait_for_seen(db, [good])
+    wait_until(lambda: failure(db), 'it has failed')
+    assert failure(db)[0][0] == bad and failure(db)[0][1].startswith(code)
+
+
+def test_and_on_its_job(db, dsn):
+    db.execute("SELECT tenfold.create_queue('note_jobs', max_attempts => 1)")
+    with Subscriber(dsn, 'note_jobs=app.note'):
+        job = db.execute("""SELECT tenfold.enqueue('note_jobs', '{"raise": "55000"}')""").fetchone()[0]
+        state = 'SELECT state, left(error, 5) FROM tenfold.job_status WHERE job_id = %s'
+        wait_until(lambda: db.execute(state, [job]).fetchone() == ('dead', '55000'), 'it is dead')
+
+
+def test_a_batch_may_take_longer_than_an_answer(db, dsn):
+    """It was given up, and done again, for ever."""
+    with Subscriber(dsn, 'notes:orders=app.note', **{'database.answer_timeout': '1s'}) as daemon:
+        daemon.wait_until_consuming()
+        db.execute("""SELECT tenfold.publish_many('orders', array_fill(NULL::text, '{300}'), array_fill('{"sleep": 0.01}'::jsonb, '{300}'))""")
+        wait_until(lambda: len(seen(db)) == 300, 'all are handled')
+        assert not any('given up' in message for message in daemon.messages())
+
+
+def test_a_statement_that_takes_longer_is_blamed_on_its_event(db, dsn):
+    with Subscriber(dsn, 'notes:orders=app.note', **{'database.answer_timeout': '1s'}) as daemon:
+        daemon.wait_until_consuming()
+        with db.transaction():
+            bad, good = publish(db, 'a', {'sleep': 30}), publish(db, 'b')
+        wait_for_seen(db, [good])
+        wait_until(lambda: failure(db), 'it has failed')
+        assert failure(db)[0][0] == bad and failure(db)[0][1].startswith('57014')
+
+
+def test_a_dropped_consumer_costs_the_others_nothing(db, dsn):
+    """It is made again; the lease of the other goes on."""
+    with Subscriber(dsn, 'notes:orders=app.note more:other=app.note') as daemon:
+        daemon.wait_until_consuming(2)
+        db.execute("SELECT tenfold.drop_consumer('more')")
+        wait_until(lambda: db.execute("SELECT owner FROM tenfold.consumer WHERE name = 'more' AND owner IS NOT NULL").fetchone(), 'it is there again')
+        wait_for_seen(db, [publish(db, 'k')])
+        daemon.wait_for_metric('tenfold_events_leases_lost_total{consumer="notes"}', 0)
+
+
+def test_without_its_role_no_event_is_to_blame(db, product, daemon):
+    db.execute('REVOKE tenfold_worker FROM tenfold_authenticator')
+    try:
+        event = publish(db, 'k')
+        wait_until(lambda: 'cannot work in Postgres' in daemon.messages(), 'it says why')
+    finally:
+        db.execute('GRANT tenfold_worker TO tenfold_authenticator')
+    wait_for_seen(db, [event])
+    assert not failure(db)
 
 
 def test_two_daemons_share_and_one_dies(db, dsn):

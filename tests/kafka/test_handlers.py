@@ -249,6 +249,18 @@ def test_poison_reaches_no_handler(db, kafka, source, note, feed):
     wait_until(lambda: len(dead(db, source)) == 4, 'one of them was only a header')
 
 
+def test_a_dead_letter_that_cannot_be_read_stays_one(db, kafka, source, note, feed):
+    """It ended the process, again after each restart."""
+    daemon = feed(note)
+    wait_until(lambda: db.execute('SELECT count(owner) FROM tenfold.kafka_offset WHERE source = %s', [source]).fetchone()[0] == 3, 'it has the partitions')
+    db.execute("""INSERT INTO tenfold.kafka_dead (source, topic, partition, "offset", payload, headers, reason, attempts, died_at, is_redriven)
+      VALUES (%s, %s, 0, 7, '{}', '{"a": 1}', 'first', 1, now(), true)""", [source, source])
+    wait_until(lambda: [row[5] for row in dead(db, source)] == ['header "a" is no text'], 'it is one again')
+    kafka.send(source, [message(n) for n in range(5)])
+    wait_for_noted(db, source, 5)
+    assert daemon.process.poll() is None
+
+
 def test_a_tombstone_has_no_payload(db, kafka, source, note, feed):
     feed(note)
     kafka.send(source, [(b'k', None)])

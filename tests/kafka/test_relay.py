@@ -167,6 +167,19 @@ def test_what_kafka_will_never_take_is_a_dead_letter(db, kafka, topic, start):
     wait_until(lambda: not db.execute(dead, ['n', f'kafka:{topic}']).fetchall(), 'no dead letter is left')
 
 
+def test_an_event_that_cannot_be_read_is_a_dead_letter(db, kafka, topic, start):
+    """The relay stood still before it."""
+    with db.transaction():
+        bad = db.execute(PUBLISH, [topic, 'k', 0]).fetchone()[0]
+        db.execute("""UPDATE tenfold.event SET headers = '{"a": 1}' WHERE event_id = %s""", [bad])
+        publish(db, topic, 1, 5)
+    start('relay', **{'events.lease': '1s'})
+    wait_for(kafka, topic, 5)
+    check_once(kafka, topic, range(1, 6))
+    dead = 'SELECT event_id, reason FROM tenfold.event_failure WHERE consumer = %s'
+    assert db.execute(dead, [f'kafka:{topic}']).fetchall() == [(bad, 'header "a" is no text')]
+
+
 def test_a_lost_marker_is_refused_until_an_operator_says_whom_to_believe(db, kafka, topic, start):
     daemon = start('relay')
     publish(db, topic, 1, 10)

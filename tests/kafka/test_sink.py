@@ -133,6 +133,37 @@ def test_a_zombie_is_fenced(db, kafka, sink, table, start):
     check_once(db, table, range(200))
 
 
+def test_a_batch_may_take_longer_than_the_lease(db, kafka, sink, table, start):
+    """Two instances took the partitions from each other, and neither got on."""
+    db.execute(f"""CREATE OR REPLACE FUNCTION public.take_{sink}(topic text, keys text[], payloads jsonb[], headers jsonb[]) RETURNS void
+      LANGUAGE sql AS $$ SELECT pg_sleep(3); INSERT INTO {table} (key, n) SELECT k, (p ->> 'n')::int FROM unnest(keys, payloads) AS m(k, p) $$""")
+    kafka.send(sink, [message(n) for n in range(30)])
+    for daemon in [start('sink', **{'events.lease': '2s'}) for _ in range(2)]:
+        assert daemon.process.poll() is None
+    wait_until(lambda: len(taken(db, table)) >= 30, 'all are applied')
+    check_once(db, table, range(30))
+    epochs = db.execute('SELECT max(epoch) FROM tenfold.kafka_offset WHERE source = %s', [sink]).fetchone()[0]
+    assert epochs <= 4, 'shared once or twice, and not lost for being slow'
+
+
+def test_one_partition_that_fails_pauses_alone(db, kafka, sink, table, start):
+    """Each pause held up all of them."""
+    kafka.send(sink, [message(n, f'k{n}') for n in range(30)])
+    key = next(m.key.decode() for m in kafka.read(sink) if m.partition == 1)
+    db.execute(f"""CREATE OR REPLACE FUNCTION public.take_{sink}(topic text, keys text[], payloads jsonb[], headers jsonb[]) RETURNS void
+      LANGUAGE plpgsql AS $$ BEGIN
+        IF '{key}' = ANY (keys) THEN RAISE EXCEPTION 'not now' USING ERRCODE = '55000'; END IF;
+        INSERT INTO {table} (key, n) SELECT k, (p ->> 'n')::int FROM unnest(keys, payloads) AS m(k, p);
+      END $$""")
+    others = [json.loads(m.payload)['n'] for m in kafka.read(sink) if m.partition != 1]
+    daemon = start('sink', **{'events.lease': '1s', 'sink.retry_most': '30s'})
+    wait_until(lambda: set(taken(db, table)) == set(others), 'the other partitions are done')
+    wait_until(lambda: any('55000' in error for error in daemon.errors()), 'the log says why')
+    for number in range(100, 110):  # each comes at once, while that one pauses
+        kafka.send(sink, [message(number, next(m.key.decode() for m in kafka.read(sink) if m.partition != 1))])
+        wait_until(lambda: number in taken(db, table), 'it is applied', patience=5)
+
+
 def test_offsets_that_kafka_does_not_have(db, kafka, sink, table, start):
     daemon = start('sink', **{'events.lease': '1s'})
     kafka.send(sink, [message(n) for n in range(10)])

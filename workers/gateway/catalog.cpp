@@ -14,7 +14,7 @@ using sidecar::Reply;
 using sidecar::Services;
 using sidecar::Statement;
 
-constexpr size_t most_combinations = 64;
+constexpr size_t most_combinations = 64, most_roles = 64;
 
 Statement::Keep keep_of(const Services& services) {
   return services.settings.flag("database.prepared") ? Statement::Keep::prepared : Statement::Keep::once;
@@ -76,8 +76,11 @@ Catalog::Catalog(std::vector<Route> routes, std::string pre_request, const Servi
 
 std::shared_ptr<const Statement> Catalog::pre_request(const std::string& role) {
   if (pre_request_.empty()) return nullptr;
-  auto& statement = pre_requests_[role];
-  if (!statement) statement = std::make_shared<const Statement>("SELECT " + pre_request_ + "()", keep_, role);
+  const auto found = pre_requests_.find(role);
+  if (found != pre_requests_.end()) return found->second;
+  const auto keep = pre_requests_.size() < most_roles ? keep_ : Statement::Keep::once;
+  const auto statement = std::make_shared<const Statement>("SELECT " + pre_request_ + "()", keep, role);
+  if (pre_requests_.size() < most_roles) pre_requests_[role] = statement;
   return statement;
 }
 

@@ -1,7 +1,8 @@
 #include "workers/relay/session.hpp"
 
-#include <nlohmann/json.hpp>
+#include <stdexcept>
 
+#include "sidecar/json_text.hpp"
 #include "sidecar/pg_values.hpp"
 
 namespace tenfold::relay {
@@ -73,9 +74,8 @@ Sent Session::send(const Rows& events, const Marker& marker) {
   try {
     producer_.begin();
     for (int row = 0; row < events.size(); row++)
-      if (!send_event(events, row, tick))
-        sent.refused.emplace_back(number<int64_t>(events.text(row, event_id)),
-                                  "larger than Kafka takes (message.max.bytes)");
+      if (const auto refusal = send_event(events, row, tick))
+        sent.refused.emplace_back(number<int64_t>(events.text(row, event_id)), *refusal);
     if (sent.refused.empty()) commit(marker);
     sent.time = std::chrono::steady_clock::now() - begun_at;
   } catch (const sidecar::KafkaFailure&) {
@@ -85,7 +85,7 @@ Sent Session::send(const Rows& events, const Marker& marker) {
   return sent;
 }
 
-bool Session::send_event(const Rows& events, int row, const std::string& tick) {
+std::optional<std::string> Session::send_event(const Rows& events, int row, const std::string& tick) {
   const std::string_view id = events.text(row, event_id);
   KafkaRecord record{number<int64_t>(id),
                      events.text(row, topic),
@@ -95,12 +95,16 @@ bool Session::send_event(const Rows& events, int row, const std::string& tick) {
                      {}};
   if (!events.is_null(row, key)) record.key = events.text(row, key);
   record.headers = {{"event_id", id}, {"tick", tick}};
-  nlohmann::json own;
-  if (events.text(row, headers) != "{}") own = nlohmann::json::parse(events.text(row, headers));
-  for (const auto& [name, value] : own.items())
-    if (name != "event_id" && name != "tick")
-      record.headers.emplace_back(name, value.get_ref<const std::string&>());
-  return producer_.send(record, patience);
+  std::map<std::string, std::string> own;
+  try {
+    own = sidecar::texts_of_json(events.text(row, headers));
+  } catch (const std::invalid_argument& reason) {
+    return reason.what();
+  }
+  for (const auto& [name, value] : own)
+    if (name != "event_id" && name != "tick") record.headers.emplace_back(name, value);
+  if (producer_.send(record, patience)) return std::nullopt;
+  return "larger than Kafka takes (message.max.bytes)";
 }
 
 void Session::write(const Marker& marker) {

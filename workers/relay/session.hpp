@@ -52,7 +52,7 @@ class Session {
  private:
   sidecar::KafkaOptions producer_options() const;
   std::string marker_topic() const { return "tenfold.relay." + options_.name; }
-  bool send_event(const sidecar::Rows& events, int row, const std::string& tick);
+  std::optional<std::string> send_event(const sidecar::Rows& events, int row, const std::string& tick);
   void commit(const Marker& marker);
 
   SessionOptions options_;

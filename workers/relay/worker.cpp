@@ -19,6 +19,7 @@ using sidecar::WorkerDatabase;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto careful_time = 1min;
+constexpr size_t too_large = 32 * 1024 * 1024;  // of a batch in memory
 constexpr auto refresh_every = 24h;  // brokers forget offsets that nobody commits: after 7 days by default
 constexpr std::chrono::milliseconds look_for_retries_every = 1s, look_at_refusal_every = 1s;
 
@@ -109,6 +110,7 @@ class Relay : public sidecar::RunningWorker {
     bell_.ring();
   }
   bool is_busy() const override { return running_; }
+  Task<void> give_back() override;
 
  private:
   // Events on their way to Kafka, and the marker that goes with them.
@@ -131,6 +133,7 @@ class Relay : public sidecar::RunningWorker {
   Task<bool> relay_retries();
   Task<std::optional<Batch>> read_batch(int64_t position, int64_t from_tick);
   sidecar::Future<Sent> begin_to_send(const Batch& batch);
+  void note_size(size_t bytes);
   Task<void> note_sent(const Batch& batch, const Sent& sent);
   Task<void> bury(Refused refused);
   Task<void> add_new_topics(const Rows& events);
@@ -154,7 +157,8 @@ class Relay : public sidecar::RunningWorker {
   Clock::time_point marked_at_{}, retries_at_{}, careful_until_{};
   int64_t epoch_ = 0;  // of the lease; 0: we have none
   Clock::time_point lease_ends_{};
-  bool exists_ = false, running_ = false, draining_ = false, refuses_ = false, leads_ = false;
+  size_t most_now_ = services_.settings.size("relay.batch");
+  bool exists_ = false, running_ = false, draining_ = false, released_ = false, refuses_ = false, leads_ = false;
   prometheus::Counter &events_, &transactions_, &dead_, &troubles_;
   prometheus::Histogram& seconds_;
 };
@@ -195,8 +199,8 @@ Task<void> Relay::load() {
   co_await database_.wait_until_up();
   if (running_) co_return;
   running_ = true;
-  services_.loop.spawn("relay", run());
-  services_.loop.spawn("lease of the relay", beat());
+  services_.loop.keep("relay", [this] { return run(); });
+  services_.loop.keep("lease of the relay", [this] { return beat(); });
 }
 
 Task<void> Relay::run() {
@@ -216,12 +220,15 @@ Task<void> Relay::run() {
     co_await close();
     if (!draining_) co_await sidecar::sleep_for(pause);
   }
-  try {
-    co_await database_.ask(statements_.release, instance_);
-  } catch (const sidecar::PgRefusal&) {
-    // the lease ends by itself
-  }
+  co_await give_back();
   running_ = false;
+}
+
+// Nobody takes the lease again behind this: check_lease() ends what is still sent.
+Task<void> Relay::give_back() {
+  if (std::exchange(released_, true)) co_return;
+  epoch_ = 0;
+  co_await database_.try_hold(WorkerDatabase::query(statements_.release, instance_));  // else it ends by itself
 }
 
 // From one session with Kafka to the first trouble. A relay that refuses begins none until an operator has
@@ -262,17 +269,17 @@ void Relay::check_lease() const {
 
 Task<bool> Relay::acquire() {
   const auto asked_at = Clock::now();
-  const Rows rows = co_await database_.ask(statements_.acquire, instance_, consumer_,
-                                           std::to_string(lease_.count()) + " ms");
-  epoch_ = rows.size() == 0 ? 0 : number<int64_t>(rows.text(0, 0));
+  const Rows rows = co_await database_.hold(WorkerDatabase::query(
+      statements_.acquire, instance_, consumer_, std::to_string(lease_.count()) + " ms"));
+  epoch_ = released_ || rows.size() == 0 ? 0 : number<int64_t>(rows.text(0, 0));
   lease_ends_ = asked_at + lease_;
   co_return epoch_ != 0;
 }
 
 Task<void> Relay::beat() {
-  while (!draining_) {
+  while (!released_) {
     co_await sidecar::sleep_for(lease_ / 3);
-    if (epoch_ == 0) continue;
+    if (epoch_ == 0 || released_) continue;
     try {
       const int64_t before = epoch_;
       co_await acquire();
@@ -374,7 +381,8 @@ Task<bool> Relay::relay_batch() {
   const std::string from = std::to_string(marker_.tick), to = std::to_string(batch.marker.tick);
   co_await add_new_topics(*batch.events);
   auto sending = begin_to_send(batch);
-  ahead_ = co_await read_batch(marker_.tick, batch.marker.tick);
+  note_size(batch.events->bytes());
+  if (batch.events->bytes() < too_large) ahead_ = co_await read_batch(marker_.tick, batch.marker.tick);
   const Sent sent = co_await sending.get();
   co_await note_sent(batch, sent);
   co_await database_.ask(statements_.finish, consumer_, epoch(), from, to, marker_.fingerprint);
@@ -385,12 +393,19 @@ Task<bool> Relay::relay_batch() {
 Task<std::optional<Relay::Batch>> Relay::read_batch(int64_t position, int64_t from_tick) {
   const std::string from = std::to_string(from_tick);
   const Rows next = co_await database_.ask(statements_.next, consumer_, epoch(), std::to_string(position),
-                                           from, services_.settings.text("relay.batch"));
+                                           from, std::to_string(most_now_));
   if (next.size() == 0) co_return std::nullopt;
   const std::string to(next.text(0, 0));
   Rows rows = co_await database_.ask(statements_.events, consumer_, from, to);
   co_return Batch{std::make_shared<const Rows>(std::move(rows)),
                   {number<int64_t>(to), marker_.database, std::string(next.text(0, 1)), marker_.retry}};
+}
+
+// Batches are counted in events: of large ones fewer, and none is read ahead.
+void Relay::note_size(size_t bytes) {
+  const auto most = services_.settings.size("relay.batch");
+  if (bytes > too_large) most_now_ = std::max<size_t>(1, most_now_ / 2);
+  if (bytes < too_large / 4) most_now_ = std::min(most, most_now_ * 2);
 }
 
 Task<void> Relay::note_sent(const Batch& batch, const Sent& sent) {

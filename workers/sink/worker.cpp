@@ -84,6 +84,7 @@ class Sink : public sidecar::RunningWorker, sidecar::KafkaTarget {
   }
   void drain() override { reader_.drain(); }
   bool is_busy() const override { return reader_.is_busy(); }
+  Task<void> give_back() override { return reader_.give_back(); }
 
  private:
   Task<std::vector<std::string>> topics() override;

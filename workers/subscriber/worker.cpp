@@ -1,5 +1,6 @@
 #include "workers/subscriber/worker.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <stdexcept>
 
@@ -83,6 +84,7 @@ class Subscriber : public RunningWorker {
       source.deadline = chosen().duration("subscriber.deadline");
       source.most_attempts = static_cast<int>(chosen().number("subscriber.attempts"));
       source.retry_least = chosen().duration("subscriber.retry_least");
+      source.retry_most = std::max(source.retry_most, source.retry_least);
       sources.push_back(std::move(source));
     }
     return sources;

@@ -43,7 +43,7 @@ class BatchCheck : public testing::Test {
       loop_.stop();
     };
     loop_.io().restart();
-    loop_.spawn("test", task());
+    loop_.spawn_vital("test", task());
     loop_.io().run();  // Loop::run() is for once: it ends with the loop's timers
   }
 
@@ -210,6 +210,28 @@ TEST_F(BatchCheck, a_statement_of_nobody_is_nobodys_fault) {
   EXPECT_FALSE(batch.blame(transaction, refusal()));
   Reply lost{{}, PgFailure{PgFailure::Kind::lost}};
   EXPECT_FALSE(batch.blame(effects_of(batch), lost));
+}
+
+TEST_F(BatchCheck, an_error_that_should_pass_and_does_not_is_the_events) {
+  Batch batch(loop_, quiet, rules_);
+  for (const char* key : {"a", "b"}) add(batch, key, key);
+  handle(batch);
+  const Reply passing{{}, PgFailure{PgFailure::Kind::refused, "55000", "not now"}};
+  int tries = 1;
+  while (!batch.blame(effects_of(batch), passing) && tries < 100) tries++;
+  EXPECT_EQ(tries, 10);
+  EXPECT_EQ(batch[0].made.reason, "55000: not now");
+  EXPECT_FALSE(batch[1].made.failed);
+}
+
+TEST_F(BatchCheck, one_that_cannot_be_read_ends_its_line) {
+  Batch batch(loop_, quiet, rules_);
+  batch.add_failed(Event{.topic = "t", .id = "1", .key = "a"}, "unreadable", true);
+  add(batch, "a", "2");
+  add(batch, "b", "3");
+  handle(batch);
+  EXPECT_EQ(taken_, Ids{"3#1"});
+  EXPECT_TRUE(batch.is_behind(1));
 }
 
 TEST_F(BatchCheck, a_failure_at_the_end_has_constraints_checked_after_each) {

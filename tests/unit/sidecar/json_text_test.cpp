@@ -53,5 +53,16 @@ TEST(json_text, escapes) {
   EXPECT_EQ(written("\xFFz"), "\"\xEF\xBF\xBDz\"");
 }
 
+TEST(json_text, texts_are_read_as_they_were_written) {
+  const std::map<std::string, std::string> texts{{"a", "b \" c"}, {"é", ""}};
+  EXPECT_EQ(texts_of_json(json_object(texts)), texts);
+  EXPECT_TRUE(texts_of_json("{}").empty());
+}
+
+TEST(json_text, what_is_no_object_of_texts_has_a_reason) {
+  for (const char* bad : {R"({"a": 1})", R"({"a": null})", R"({"a": {}})", "[]", "1", "null", "{", ""})
+    EXPECT_THROW(texts_of_json(bad), std::invalid_argument) << bad;
+}
+
 }  // namespace
 }  // namespace tenfold::sidecar

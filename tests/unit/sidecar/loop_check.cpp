@@ -29,7 +29,7 @@ T wait_for(Loop& loop, Make make) {
     result = co_await make();
     loop.stop();
   };
-  loop.spawn("test", task());
+  loop.spawn_vital("test", task());
   loop.run();
   return std::move(result).value();
 }
@@ -117,14 +117,39 @@ TEST(process, output_is_bounded) {
   EXPECT_EQ(result.exit_code, 128 + SIGKILL);
 }
 
-TEST(loop, a_task_that_fails_ends_it) {
+Task<void> fail_soon() {
+  co_await sleep_for(1ms);
+  throw std::runtime_error("expected by this test");
+}
+
+TEST(loop, a_vital_task_that_fails_ends_it) {
   Loop loop(quiet);
-  const auto task = []() -> Task<void> {
-    co_await sleep_for(1ms);
-    throw std::runtime_error("expected by this test");
-  };
-  loop.spawn("failing", task());
+  loop.spawn_vital("failing", fail_soon());
   EXPECT_EQ(loop.run(), 1);
+}
+
+TEST(loop, any_other_that_fails_ends_alone) {
+  Loop loop(quiet);
+  loop.spawn("failing", fail_soon());
+  const auto end = [&]() -> Task<void> {
+    co_await sleep_for(20ms);
+    loop.stop();
+  };
+  loop.spawn("test", end());
+  EXPECT_EQ(loop.run(), 0);
+}
+
+TEST(loop, what_is_kept_begins_anew_until_it_returns) {
+  Loop loop(quiet);
+  int begun = 0;
+  const auto task = [&]() -> Task<void> {
+    co_await sleep_for(1ms);
+    if (++begun < 3) throw std::runtime_error("expected by this test");
+    loop.stop();
+  };
+  loop.keep("kept", task);
+  EXPECT_EQ(loop.run(), 0);
+  EXPECT_EQ(begun, 3);
 }
 
 // A server whose answers tell what it was asked.
