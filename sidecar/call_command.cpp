@@ -23,6 +23,12 @@ bool is_good(const ProviderReply& reply) {
   return reply.refused.empty() && reply.reply.status > 0 && reply.reply.status < 500;
 }
 
+HttpClientOptions all_at_once(const Settings& settings, size_t calls) {
+  HttpClientOptions options = http_options(settings);
+  options.most_in_flight = calls;
+  return options;
+}
+
 // What the calls share, and the end of the last one ends.
 struct Calls {
   Calls(const Settings& settings, const CallOptions& asked)
@@ -30,9 +36,9 @@ struct Calls {
         log(Log::from_names(settings.text("log.format"), settings.text("log.level"))),
         loop(log),
         pool(loop, log, pool_options(settings)),
-        http(loop, asked.urls.size()),
+        http(loop, all_at_once(settings, asked.urls.size())),
         database(pool, pool, settings),
-        providers(loop, log, database, http),
+        providers(loop, log, database, http, settings.size("http.in_flight_each")),
         replies(asked.urls.size()),
         left(asked.urls.size()) {}
 

@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr size_t most_outgoing_calls = 256;
+constexpr size_t least_outgoing_calls = 256;
 constexpr auto give_back_time = 2s;
 
 JobOptions job_options(const Settings& settings) {
@@ -58,6 +58,16 @@ PoolOptions pool_options(const Settings& settings) {
   return options;
 }
 
+HttpClientOptions http_options(const Settings& settings) {
+  auto allowed = AddressRules::read(settings.text("http.allow"));
+  if (!allowed) throw std::runtime_error(allowed.error().message + "; " + allowed.error().hint);
+  HttpClientOptions options;
+  options.allowed = std::move(*allowed);
+  options.most_in_flight = settings.size("http.in_flight");
+  options.most_lookups = settings.size("http.lookups");
+  return options;
+}
+
 std::vector<SettingRow> daemon_settings() {
   using Kind = SettingKind;
   std::vector<SettingRow> rows{
@@ -78,7 +88,8 @@ std::vector<SettingRow> daemon_settings() {
       {"admin.listen", Kind::text, "127.0.0.1:9180",
        "address of /healthz, /readyz and /metrics; empty: none"},
       {"database.dsn", Kind::text, "", "libpq connection string; empty: PGHOST, PGDATABASE and so on"},
-      {"database.connections", Kind::number, "8", "connections to Postgres, and one more for leases", 1, 1000},
+      {"database.connections", Kind::number, "8", "connections to Postgres, and one more for leases", 1,
+       1000},
       {"database.depth", Kind::number, "4", "transactions under way on one connection", 1, 1000},
       {"database.queue", Kind::number, "1000", "transactions that wait for a connection; more are refused", 0,
        1'000'000},
@@ -90,6 +101,15 @@ std::vector<SettingRow> daemon_settings() {
        "then a silent connection is given up; workers' statements end before", 1, 3'600'000},
       {"database.worker_role", Kind::text, "tenfold_worker",
        "role of jobs and events; empty: that of the login"},
+      {"http.allow", Kind::text, "",
+       "addresses and networks, such as 10.1.2.3, 192.168.0.0/16, that calls to URLs may reach beside the "
+       "public internet"},
+      {"http.in_flight", Kind::number, "0",
+       "calls to URLs under way at once; more wait for their turn; 0: as many as all routes may have under "
+       "way",
+       0, 100'000},
+      {"http.in_flight_each", Kind::number, "32", "calls to one provider under way at once", 1, 100'000},
+      {"http.lookups", Kind::number, "32", "names being looked up at once, each by a thread", 1, 1000},
       {"jobs.poll_least", Kind::duration, "5ms", "between two claims while there is work", 1, 3'600'000},
       {"jobs.poll_most", Kind::duration, "1s", "between two claims while there is none", 1, 3'600'000},
       {"events.tick", Kind::duration, "50ms", "between two ticks: what is published is seen from the next on",
@@ -114,14 +134,16 @@ Daemon::Daemon(const Settings& settings, std::span<const Worker> workers)
       loop_(log_),
       pool_(loop_, log_, pool_options(settings)),
       leases_(loop_, log_, lease_pool_options(settings)),
-      http_(loop_, most_outgoing_calls),
+      http_(loop_, http_options(settings)),
       worker_database_(pool_, leases_, settings),
-      providers_(loop_, log_, worker_database_, http_),
+      providers_(loop_, log_, worker_database_, http_, settings.size("http.in_flight_each")),
       jobs_(loop_, log_, metrics_, worker_database_, job_options(settings)),
       events_(loop_, log_, metrics_, worker_database_, event_options(settings)),
       kafka_(loop_, log_, metrics_, worker_database_, settings),
       ticker_(loop_, log_, worker_database_, settings.duration("events.tick"), [this] { tell_of_tick(); }) {
   for (const Worker& worker : workers) start_worker(worker);
+  if (settings.size("http.in_flight") == 0)
+    http_.allow_in_flight(std::max(least_outgoing_calls, most_under_way_));
   metrics_.gauge("tenfold_ready", "1: a request would be served now",
                  [this] { return readiness().status == 200 ? 1.0 : 0.0; });
   metrics_.gauge("tenfold_database_connections", "connections to Postgres that are up",
@@ -146,15 +168,22 @@ void Daemon::start_worker(const Worker& worker) {
   for (HttpSource& source : running->worker->http_sources())
     running->servers.push_back(
         std::make_unique<HttpServer>(loop_, log_, std::move(source.options), std::move(source.handler)));
-  for (JobSource& source : running->worker->job_sources()) jobs_.add(std::move(source));
-  for (EventSource& source : running->worker->event_sources()) events_.add(std::move(source));
-  for (KafkaSource& source : running->worker->kafka_sources()) kafka_.add(std::move(source));
+  const auto add = [this](auto sources, auto& runner) {
+    for (auto& source : sources) {
+      most_under_way_ += source.most_in_flight;
+      runner.add(std::move(source));
+    }
+  };
+  add(running->worker->job_sources(), jobs_);
+  add(running->worker->event_sources(), events_);
+  add(running->worker->kafka_sources(), kafka_);
   running_.push_back(std::move(running));
 }
 
 int Daemon::run() {
   pool_.start();
-  loop_.on_signals([this] { loop_.spawn_vital("drain", drain()); }, [this] { loop_.spawn("reload", reload()); });
+  loop_.on_signals([this] { loop_.spawn_vital("drain", drain()); },
+                   [this] { loop_.spawn("reload", reload()); });
   if (admin_) {
     admin_->start();
     log_.info("listening", {{"server", "admin"}, {"address", admin_->address()}});

@@ -21,6 +21,9 @@ std::vector<SettingRow> daemon_settings();
 // The pool that the settings database.* describe.
 PoolOptions pool_options(const Settings& settings);
 
+// What http.* say. Throws std::runtime_error for an address that is none.
+HttpClientOptions http_options(const Settings& settings);
+
 class Daemon {
  public:
   Daemon(const Settings& settings, std::span<const Worker> workers);
@@ -56,6 +59,7 @@ class Daemon {
   Loop loop_;
   Metrics metrics_;
   Pool pool_, leases_;
+  size_t most_under_way_ = 0;  // events, jobs and messages, of all sources
   HttpClient http_;
   WorkerDatabase worker_database_;
   ProviderClient providers_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -27,6 +28,29 @@ std::string lower(std::string text) {
   return text;
 }
 
+// What says where a request ends and where it goes is the client's own, and so is what is for one connection.
+constexpr std::array<std::string_view, 12> framing{
+    "connection",          "content-length",   "expect", "host",    "http2-settings",    "keep-alive",
+    "proxy-authorization", "proxy-connection", "te",     "trailer", "transfer-encoding", "upgrade"};
+
+// RFC 9110 §5.6.2.
+bool is_token(std::string_view name) {
+  return !name.empty() && std::ranges::all_of(name, [](unsigned char letter) {
+    return std::isalnum(letter) != 0 ||
+           std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(letter)) != std::string_view::npos;
+  });
+}
+
+Result<std::string> header_line(const std::string& name, const json& value) {
+  if (!is_token(name) || !value.is_string() || !is_plain(value.get_ref<const std::string&>()))
+    return wrong("header \"" + name + "\" is no line of text");
+  if (std::ranges::find(framing, lower(name)) != framing.end())
+    return wrong("header \"" + name + "\" is not the payload's to set");
+  // libcurl takes "Name:" for a header that is not to be sent, and "Name;" for an empty one.
+  const auto& text = value.get_ref<const std::string&>();
+  return text.find_first_not_of(' ') == std::string::npos ? name + ";" : name + ": " + text;
+}
+
 bool has_header(const json& headers, std::string_view name) {
   return std::ranges::any_of(headers.items(), [&](const auto& one) { return lower(one.key()) == name; });
 }
@@ -49,9 +73,9 @@ Result<HttpCallRequest> read_http_call(const std::string& payload, int64_t job_i
   const json headers = whole.value("headers", json::object());
   if (!headers.is_object()) return wrong("headers are no object");
   for (const auto& [name, value] : headers.items()) {
-    if (!value.is_string() || !is_plain(name) || !is_plain(value.get<std::string>()))
-      return wrong("header \"" + name + "\" is no line of text");
-    request.headers.push_back(name + ": " + value.get<std::string>());
+    auto line = header_line(name, value);
+    if (!line) return line.error();
+    request.headers.push_back(std::move(*line));
   }
   if (!has_header(headers, "content-type")) request.headers.push_back("Content-Type: application/json");
   if (!has_header(headers, "idempotency-key"))

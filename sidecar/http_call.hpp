@@ -20,7 +20,8 @@ struct HttpCallRequest {
 // Of {"url", "body", "method", "headers", "provider"}: body is any JSON, sent as such; method is POST, PUT,
 // PATCH or DELETE. Adds Content-Type, and Idempotency-Key with the job's id, where the payload has none of
 // its own; and Job-Epoch, which grows with each run: who remembers the highest can refuse a run that lost its
-// lease. An error names what is wrong.
+// lease. Headers that frame the request or name its host are not the payload's. An error names what
+// is wrong.
 Result<HttpCallRequest> read_http_call(const std::string& payload, int64_t job_id, int64_t epoch);
 
 enum class HttpOutcome { done, retry, dead };

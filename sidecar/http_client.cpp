@@ -1,13 +1,17 @@
 #include "sidecar/http_client.hpp"
 
 #include <curl/curl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/experimental/as_tuple.hpp>
 #include <boost/asio/experimental/channel.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <stdexcept>
+#include <utility>
 
 namespace tenfold::sidecar {
 namespace {
@@ -17,20 +21,58 @@ bool is_our_fault(CURLcode code) {
          code == CURLE_WRITE_ERROR;
 }
 
+using namespace std::chrono_literals;
+
+// Nobody can end a thread in getaddrinfo. It gives up by itself: 5 s for each of three servers, twice.
+constexpr auto longest_lookup = 30s;
+constexpr auto crowded_pause = 20ms;
+
+std::optional<asio::ip::address> address_of(const sockaddr& address) {
+  if (address.sa_family == AF_INET) {
+    const auto& four = reinterpret_cast<const sockaddr_in&>(address);
+    return asio::ip::address_v4(ntohl(four.sin_addr.s_addr));
+  }
+  if (address.sa_family != AF_INET6) return std::nullopt;
+  const auto& six = reinterpret_cast<const sockaddr_in6&>(address);
+  asio::ip::address_v6::bytes_type bytes;
+  std::copy_n(six.sin6_addr.s6_addr, bytes.size(), bytes.begin());
+  return asio::ip::address_v6(bytes);
+}
+
+bool has_body_by_rule(const std::string& method) {
+  return method == "POST" || method == "PUT" || method == "PATCH";
+}
+
+template <class T>
+T info(CURL* easy, CURLINFO which) {
+  T value{};
+  curl_easy_getinfo(easy, which, &value);
+  return value;
+}
+
 constexpr auto as_tuple = asio::experimental::as_tuple(asio::use_awaitable);
 
 }  // namespace
 
+// Threads that look names up, those among them that nobody waits for any more.
+struct HttpClient::Lookups {
+  size_t most, count = 0;
+};
+
 // A call under way: what libcurl writes into, and who waits.
 struct HttpClient::Transfer {
-  HttpCall call;
+  const HttpCall& call;
+  const AddressRules& allowed;
+  std::shared_ptr<Lookups> lookups;
+  bool looks_up = false, is_crowded = false;
   HttpReply reply;
   CURL* easy = curl_easy_init();
   curl_slist* headers = nullptr;
   asio::experimental::channel<void(boost::system::error_code)> done;
 
-  Transfer(HttpCall asked, asio::any_io_executor executor)
-      : call(std::move(asked)), done(std::move(executor), 1) {}
+  Transfer(const HttpCall& asked, const AddressRules& rules, std::shared_ptr<Lookups> under_way,
+           asio::any_io_executor executor)
+      : call(asked), allowed(rules), lookups(std::move(under_way)), done(std::move(executor), 1) {}
   ~Transfer() {
     curl_easy_cleanup(easy);
     curl_slist_free_all(headers);
@@ -39,6 +81,7 @@ struct HttpClient::Transfer {
   Transfer& operator=(const Transfer&) = delete;
 
   static size_t on_body(const char* data, size_t, size_t size, Transfer* self) {
+    if (self->call.take) return self->call.take({data, size}) ? size : 0;
     if (self->reply.body.size() + size > self->call.most_bytes) return 0;  // libcurl gives up
     self->reply.body.append(data, size);
     return size;
@@ -57,24 +100,90 @@ struct HttpClient::Transfer {
     return size;
   }
 
+  static size_t on_upload(char* place, size_t, size_t most, Transfer* self) {
+    return self->call.give(place, most);
+  }
+
+  // Comes before each look-up that no cache spares.
+  static int on_lookup(void*, void*, Transfer* self) {
+    self->is_crowded = self->lookups->count >= self->lookups->most;
+    if (self->is_crowded) return 1;
+    self->lookups->count++;
+    self->looks_up = true;
+    return 0;
+  }
+
+  // Comes with each address that a name has, so that a name cannot lead where its address may not.
+  static curl_socket_t on_open(Transfer* self, curlsocktype, curl_sockaddr* address) {
+    self->end_lookup();
+    const auto wanted = address_of(address->addr);
+    if (!wanted || !self->allowed.allow(*wanted)) {
+      self->reply.is_denied = true;
+      self->reply.error = (wanted ? wanted->to_string() : "this address") +
+                          " is not on the public internet, and http.allow does not list it";
+      return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  }
+
+  void end_lookup() {
+    if (std::exchange(looks_up, false)) lookups->count--;
+  }
+
   void prepare() {
     for (const std::string& header : call.headers) headers = curl_slist_append(headers, header.c_str());
+    headers = curl_slist_append(headers, "Expect:");  // libcurl would wait for a 100 before large bodies
     curl_easy_setopt(easy, CURLOPT_URL, call.url.c_str());
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call.method.c_str());
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(call.deadline.count()));
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_PROXY, "");       // none, whatever the environment says
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);  // does not wait for a thread that still looks a name up
+    curl_easy_setopt(easy, CURLOPT_RESOLVER_START_FUNCTION, on_lookup);
+    curl_easy_setopt(easy, CURLOPT_RESOLVER_START_DATA, this);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, this);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, this);
     if (call.method == "HEAD") curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-    if (!call.body.empty()) {
+    if (call.on_new_connection || call.give) curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+    prepare_body();
+  }
+
+  // A POST of nothing says so: Content-Length: 0.
+  void prepare_body() {
+    if (call.give) {
+      curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+      curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(call.given));
+      curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_upload);
+      curl_easy_setopt(easy, CURLOPT_READDATA, this);
+      curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call.method.c_str());
+    } else if (!call.body.empty() || has_body_by_rule(call.method)) {
       curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(call.body.size()));
       curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call.body.c_str());
     }
+  }
+
+  void finish(CURLcode result) {
+    const long status = info<long>(easy, CURLINFO_RESPONSE_CODE);
+    const auto seconds = info<curl_off_t>(easy, CURLINFO_RETRY_AFTER);
+    if (seconds > 0) reply.retry_after = std::chrono::seconds(seconds);
+    reply.reach = status >= 200                                 ? HttpReach::answered
+                  : info<long>(easy, CURLINFO_REQUEST_SIZE) > 0 ? HttpReach::perhaps
+                                                                : HttpReach::not_sent;
+    // Of several addresses one was allowed, it seems: that it was denied another is nobody's concern.
+    if (reply.reach != HttpReach::not_sent || result == CURLE_OK) reply.is_denied = false;
+    if (result == CURLE_OK)
+      reply.status = static_cast<int>(status);
+    else if (!reply.is_denied)
+      reply.error = curl_easy_strerror(result);
+    if (result == CURLE_OK) reply.error.clear();
+    reply.is_our_fault = reply.is_denied || is_our_fault(result);
+    if (result == CURLE_COULDNT_RESOLVE_HOST) end_lookup();
   }
 };
 
@@ -88,8 +197,12 @@ struct HttpClient::Socket {
   Socket(asio::io_context& io, int number) : fd(number), descriptor(io, number) {}
 };
 
-HttpClient::HttpClient(Loop& loop, size_t most_in_flight)
-    : loop_(loop), most_in_flight_(most_in_flight), multi_(curl_multi_init()), timer_(loop.io()) {
+HttpClient::HttpClient(Loop& loop, HttpClientOptions options)
+    : loop_(loop),
+      options_(std::move(options)),
+      multi_(curl_multi_init()),
+      timer_(loop.io()),
+      lookups_(std::make_shared<Lookups>(Lookups{options_.most_lookups})) {
   if (multi_ == nullptr) throw std::runtime_error("libcurl cannot start");
   auto* multi = static_cast<CURLM*>(multi_);
   curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, &HttpClient::on_socket);
@@ -104,15 +217,66 @@ HttpClient::~HttpClient() {
 }
 
 Task<HttpReply> HttpClient::send(HttpCall call) {
-  if (in_flight_ >= most_in_flight_) co_return HttpReply{0, {}, {}, "too many calls are under way", true};
-  in_flight_++;
-  Transfer transfer(std::move(call), loop_.io().get_executor());
+  const auto deadline = Clock::now() + call.deadline;
+  HttpReply reply;
+  reply.had_no_place = reply.is_our_fault = true;
+  reply.error = "too many calls were under way";
+  if (!co_await wait_for_place(deadline)) co_return reply;
+  // A name that cannot be looked up yet is tried again: who looks up now is soon done, or given up.
+  while (Clock::now() < deadline) {
+    if (auto answer = co_await try_send(call, deadline)) {
+      leave_place();
+      co_return std::move(*answer);
+    }
+    co_await sleep_for(crowded_pause);
+  }
+  leave_place();
+  reply.error = "no time was left for the call";
+  co_return reply;
+}
+
+// Nothing: too many names are being looked up.
+Task<std::optional<HttpReply>> HttpClient::try_send(const HttpCall& call, Clock::time_point deadline) {
+  Transfer transfer(call, options_.allowed, lookups_, loop_.io().get_executor());
   transfer.prepare();
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+  curl_easy_setopt(transfer.easy, CURLOPT_TIMEOUT_MS, std::max(1L, static_cast<long>(left)));  // 0: no limit
   curl_multi_add_handle(static_cast<CURLM*>(multi_), transfer.easy);
   co_await transfer.done.async_receive(as_tuple);
   curl_multi_remove_handle(static_cast<CURLM*>(multi_), transfer.easy);
-  in_flight_--;
+  if (transfer.looks_up) asio::co_spawn(loop_.io(), forget_lookup(lookups_), asio::detached);
+  if (transfer.is_crowded) co_return std::nullopt;
   co_return std::move(transfer.reply);
+}
+
+// Its thread goes on, and counts until it must have ended.
+Task<void> HttpClient::forget_lookup(std::shared_ptr<Lookups> lookups) {
+  co_await sleep_for(longest_lookup);
+  lookups->count--;
+}
+
+// In the order of their coming: a place that becomes free is handed to the first that waits.
+Task<bool> HttpClient::wait_for_place(Clock::time_point deadline) {
+  if (Clock::now() >= deadline) co_return false;
+  if (in_flight_ < options_.most_in_flight) {
+    in_flight_++;
+    co_return true;
+  }
+  asio::steady_timer turn(loop_.io(), deadline);
+  waiting_.push_back(&turn);
+  const auto [called] = co_await turn.async_wait(as_tuple);
+  if (called) co_return true;
+  std::erase(waiting_, &turn);
+  co_return false;
+}
+
+void HttpClient::leave_place() {
+  while (!waiting_.empty()) {
+    asio::steady_timer* next = waiting_.front();
+    waiting_.pop_front();
+    if (next->cancel() > 0) return;  // else its deadline came first
+  }
+  in_flight_--;
 }
 
 int HttpClient::on_socket(void*, int fd, int what, HttpClient* self, Socket*) {
@@ -170,15 +334,8 @@ void HttpClient::finish_done() {
   int left = 0;
   while (const CURLMsg* message = curl_multi_info_read(static_cast<CURLM*>(multi_), &left)) {
     if (message->msg != CURLMSG_DONE) continue;
-    Transfer* transfer = nullptr;
-    long status = 0;
-    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
-    curl_easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &status);
-    if (message->data.result == CURLE_OK)
-      transfer->reply.status = static_cast<int>(status);
-    else
-      transfer->reply.error = curl_easy_strerror(message->data.result);
-    transfer->reply.is_our_fault = is_our_fault(message->data.result);
+    auto* transfer = info<Transfer*>(message->easy_handle, CURLINFO_PRIVATE);
+    transfer->finish(message->data.result);
     transfer->done.try_send(boost::system::error_code{});
   }
 }

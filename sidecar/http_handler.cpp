@@ -11,7 +11,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds least_wait{100};
+constexpr milliseconds least_wait{100}, longest_wait{3'600'000};
+constexpr milliseconds no_place_wait{500};
 constexpr size_t most_kept = 1000;  // bytes of an answer, for people
 
 std::string beginning_of(const std::string& text) {
@@ -38,6 +39,14 @@ Task<HttpReply> send(const Services& services, const std::string& provider, Http
   co_return reply.reply;
 }
 
+// What could not begin is no attempt; nor is what the other side puts off to a time that it names.
+void postpone_if_asked(const HttpReply& reply) {
+  if (reply.had_no_place) throw HandlerPostponed(reply.error, no_place_wait);
+  if ((reply.status != 429 && reply.status != 503) || !reply.retry_after) return;
+  throw HandlerPostponed("answered " + std::to_string(reply.status) + " with Retry-After",
+                         std::clamp(milliseconds(*reply.retry_after), least_wait, longest_wait));
+}
+
 Task<Effects> call(const Services& services, size_t most_bytes, const RequestOf& request_of,
                    Delivery& delivery) {
   const auto request = request_of(delivery.event());
@@ -47,6 +56,8 @@ Task<Effects> call(const Services& services, size_t most_bytes, const RequestOf&
   const HttpReply reply = co_await send(services, request->provider, std::move(outgoing));
   const HttpOutcome outcome = outcome_of(reply.status);
   if (outcome == HttpOutcome::done) co_return result_of(reply);
+  postpone_if_asked(reply);
+  if (reply.is_denied) throw HandlerFailure(reply.error, false);
   throw HandlerFailure(reply.status == 0
                            ? reply.error
                            : "answered " + std::to_string(reply.status) + ": " + beginning_of(reply.body),

@@ -12,7 +12,8 @@ namespace tenfold::sidecar {
 using RequestOf = std::function<Result<HttpCallRequest>(const Event&)>;
 
 // Gives {"status", "body"} with the beginning of the answer. A refusal of the breaker or quota of a provider
-// is no attempt: the event comes back when it may be asked again. The services outlive the handler.
+// is no attempt, nor is a 429 or 503 with Retry-After, nor a call for which there was no place: the event
+// comes back when it may be asked again. The services outlive the handler.
 Handler http_handler(const Services& services, size_t most_bytes, RequestOf request_of);
 
 }  // namespace tenfold::sidecar

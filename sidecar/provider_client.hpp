@@ -27,7 +27,7 @@ const char* outcome_of(const HttpReply& reply);
 class ProviderClient {
  public:
   ProviderClient(Loop& loop, const Log& log, WorkerDatabase& database, HttpClient& http,
-                 size_t most_in_flight_each = 32)
+                 size_t most_in_flight_each)
       : loop_(loop),
         log_(log),
         database_(database),

@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 DAEMON = Path(os.environ.get('DAEMON_UNDER_TEST', ROOT / 'build' / 'sidecar' / 'sidecar' / 'tenfold'))
 PREFIX = '/api/v1'
+os.environ.setdefault('TENFOLD_HTTP_ALLOW', '127.0.0.0/8')  # the servers that our daemons call are here
 DEADLINE = 60  # seconds; for conditions that hold within a fraction of one, on a machine that may be busy
 LONGEST_LOOK = 0.25
 
@@ -67,6 +68,7 @@ class Gateway(Door):
     """`with Gateway(dsn, **{'gateway.body_size': '10kB'}) as gateway:` — takes free ports."""
 
     workers = 'gateway'
+    before = ()  # words of a program that starts the daemon
 
     def __init__(self, dsn, wait_until_ready=True, **settings):
         listen = {'gateway.listen': '127.0.0.1:0'} if 'gateway' in self.workers else {}
@@ -76,7 +78,7 @@ class Gateway(Door):
 
     def __enter__(self):
         flags = [f'--{name}={value}' for name, value in self.settings.items()]
-        self.process = subprocess.Popen([DAEMON, 'run', f'--workers={self.workers}', *flags],
+        self.process = subprocess.Popen([*self.before, DAEMON, 'run', f'--workers={self.workers}', *flags],
                                         stderr=subprocess.PIPE, text=True)
         threading.Thread(target=self._read_log, daemon=True).start()
         try:

@@ -1,6 +1,9 @@
 """Jobs of queue http_call, run by the daemon, against a server that misbehaves."""
 import json
+import os
 import signal
+import socket
+import time
 
 import psycopg
 import pytest
@@ -168,3 +171,78 @@ def test_an_unknown_queue_is_told(db, dsn):
     with JobsDaemon(dsn, **{'jobs.noop_queue': 'nowhere'}) as daemon:
         wait_until(lambda: any(line['message'] == 'cannot claim jobs' and 'nowhere' in line['error']
                                for line in daemon.log), 'it says so')
+
+
+def test_addresses_within_are_for_who_lists_them(db, dsn, server):
+    """No attempt would change that: such a job is dead at once."""
+    with JobsDaemon(dsn, **{'http.allow': '127.0.0.2'}):
+        for url in (server.url('/200'), server.url('/200').replace('127.0.0.1', 'localhost'), 'http://169.254.169.254/'):
+            job = call(db, url)
+            wait_for(db, job, 'dead')
+            reason, attempts = db.execute('SELECT reason, attempts FROM tenfold.job_dead WHERE job_id = %s', [job]).fetchone()
+            assert 'http.allow' in reason and attempts == 1
+    assert not server.calls
+
+
+def test_a_list_of_addresses_that_is_none(dsn):
+    with pytest.raises(AssertionError, match='http.allow holds'), JobsDaemon(dsn, **{'http.allow': 'localhost'}):
+        pass
+
+
+def test_our_own_limit_costs_no_attempt(db, dsn, server):
+    """Jobs that find all places taken wait for their turn, and come back later if that is too long."""
+    db.execute("SELECT tenfold.create_queue('http_call', max_attempts => 1, lease => '1 s')")
+    with JobsDaemon(dsn, **{'http.in_flight': 1, 'jobs.in_flight': 10, 'jobs.http_deadline': '1s'}) as daemon:
+        first = call(db, server.url('/hang'))
+        wait_until(lambda: server.seen('/hang'), 'the only place is taken')
+        others = [call(db, server.url('/200')) for _ in range(9)]
+        wait_for(db, first, 'dead')  # its endpoint did not answer in time
+        for job in others:
+            wait_for(db, job, 'done')
+        assert len(server.seen('/200')) == 9
+        daemon.wait_for_metric('tenfold_jobs_failed_total{queue="http_call"}', 1)
+
+
+def test_as_many_calls_as_jobs(db, dsn, server):
+    """The limit follows from what the queues take: 300 jobs of one queue are 300 calls."""
+    with JobsDaemon(dsn, **{'jobs.in_flight': 300, 'jobs.http_deadline': '2min'}):
+        db.execute("SELECT tenfold.enqueue('http_call', %s) FROM generate_series(1, 300)", [json.dumps({'url': server.url('/hang')})])
+        wait_until(lambda: len(server.seen('/hang')) == 300, 'all are called at once')
+        assert db.execute('SELECT count(*) FROM tenfold.job_done').fetchone()[0] == 0
+        server.free.set()
+        wait_until(lambda: db.execute('SELECT count(*) FROM tenfold.job_done').fetchone()[0] == 300, 'all are done')
+
+
+def test_retry_after_is_waited_for(db, daemon, server):
+    server.retry_after = '1'
+    job = call(db, server.url('/mend'))
+    daemon.wait_for_metric('tenfold_jobs_postponed_total{queue="http_call"}', 1)
+    assert len(server.seen('/mend')) == 1 and state(db, job) != 'dead'
+    server.status = 200
+    wait_for(db, job, 'done')
+    assert len(server.seen('/mend')) == 2
+
+
+class DeafResolver(JobsDaemon):
+    """A daemon whose name server never answers."""
+
+    before = ('unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"')
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='only root gives a process a name server of its own')
+def test_names_that_nobody_looks_up_stop_nothing(db, dsn, tmp_path):
+    """libcurl gives up a look-up at its deadline, and would then wait for the thread that still looks."""
+    (tmp_path / 'resolv.conf').write_text('nameserver 127.53.0.1\n')
+    with socket.socket(type=socket.SOCK_DGRAM) as deaf:
+        deaf.bind(('127.53.0.1', 53))
+        DeafResolver.before = (*DeafResolver.before[:5], str(tmp_path / 'resolv.conf'))
+        with DeafResolver(dsn, **{'jobs.http_deadline': '300ms', 'http.lookups': 2}) as daemon:
+            jobs = [call(db, f'http://name{number}.example/') for number in range(4)]
+            longest = 0
+            end = time.monotonic() + 3
+            while time.monotonic() < end:
+                began = time.monotonic()
+                assert daemon.admin('/healthz')[0] == 200
+                longest = max(longest, time.monotonic() - began)
+            assert longest < 2, f'the loop stood still for {longest} s'
+            assert any(state(db, job) for job in jobs)

@@ -35,6 +35,21 @@ TEST(HttpCall, RefusesWhatIsNoCall) {
     EXPECT_FALSE(read_http_call(payload, 1, 2)) << payload;
 }
 
+TEST(HttpCall, FramingIsNotThePayloads) {
+  for (const char* name : {"Content-Length", "TRANSFER-ENCODING", "connection", "Host", "Expect", "TE",
+                           "Trailer", "Upgrade", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization",
+                           "Transfer-Encoding ", " Host", "Host:x", "Ho st", "H\u00f6st", ""})
+    EXPECT_FALSE(
+        read_http_call(R"({"url": "http://a", "headers": {")" + std::string(name) + R"(": "1"}})", 1, 2))
+        << name;
+}
+
+TEST(HttpCall, AnEmptyHeaderIsSent) {
+  const auto request = read_http_call(R"({"url": "http://a", "headers": {"X-Empty": " "}})", 1, 2);
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->headers.front(), "X-Empty;");
+}
+
 TEST(HttpCall, OutcomeOfAStatus) {
   for (const int status : {200, 204, 299}) EXPECT_EQ(outcome_of(status), HttpOutcome::done);
   for (const int status : {0, 408, 425, 429, 500, 503}) EXPECT_EQ(outcome_of(status), HttpOutcome::retry);
