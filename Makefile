@@ -3,6 +3,11 @@
 PG_CONFIG ?= $(shell dev/cluster bindir)/pg_config
 with_kafka = $(filter 1,$(KAFKA))
 
+# What was compiled once, here or in another clone, is not compiled again.
+export PATH := /usr/lib/ccache:$(PATH)
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
+
 .DEFAULT_GOAL := help
 .PHONY: help deps build daemon install demo demo-stop check check-unit check-http check-kafka check-trixie sanitize-server fuzz faults lint clean
 

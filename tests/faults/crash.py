@@ -16,8 +16,7 @@ STOPS = 100  # how often a victim is stopped to find it inside a lock
 
 def play_all(name, play_seed, seeds, passed, failed, setup='', settings=None):
     """One cluster for all seeds; a seed that fails does not keep the next one from its turn."""
-    with Cluster(ROOT / '.run' / 'faults' / name, preload='pg_cron,tenfold', settings=settings) as cluster:
-        cluster.install_tenfold()
+    with Cluster(ROOT / '.run' / 'faults' / name, preload='pg_cron,tenfold', settings=settings, installed=True) as cluster:
         cluster.known_dsn = cluster.dsn()  # also while it is down
         with connect(cluster) as db:
             db.execute(setup)

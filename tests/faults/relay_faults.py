@@ -283,8 +283,7 @@ def play_seed(cluster, kafka, seed):
 
 
 def with_cluster_and_broker(name, play):
-    with Cluster(ROOT / '.run' / 'faults' / name, preload='pg_cron,tenfold') as cluster, Kafka(ROOT / '.run' / 'faults' / f'{name}-kafka') as kafka:
-        cluster.install_tenfold()
+    with Cluster(ROOT / '.run' / 'faults' / name, preload='pg_cron,tenfold', installed=True) as cluster, Kafka(ROOT / '.run' / 'faults' / f'{name}-kafka') as kafka:
         cluster.known_dsn = cluster.dsn()  # also while it is down
         cluster.psql('-c', SETUP)
         play(cluster, kafka)

@@ -46,9 +46,8 @@ def no_things(request):
 @pytest.fixture(scope='session')
 def product():
     """A cluster with everything installed, and passwords that cost little."""
-    with Cluster(ROOT / '.run' / 'http' / 'product', preload='pg_cron,tenfold',
+    with Cluster(ROOT / '.run' / 'http' / 'product', preload='pg_cron,tenfold', installed=True,
                  settings={'tenfold.bcrypt_cost': 4}) as made:
-        made.install_tenfold()
         made.psql('-c', 'UPDATE tenfold.rate_class SET per_minute = NULL')  # all tests are one client
         yield made
 

@@ -34,8 +34,7 @@ def kafka():
 
 @pytest.fixture(scope='session')
 def cluster():
-    with Cluster(ROOT / '.run' / 'tests' / 'kafka-cluster', preload='pg_cron,tenfold') as made:
-        made.install_tenfold()
+    with Cluster(ROOT / '.run' / 'tests' / 'kafka-cluster', preload='pg_cron,tenfold', installed=True) as made:
         yield made
 
 

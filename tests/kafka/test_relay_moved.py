@@ -16,8 +16,8 @@ from test_relay import adopt, check_once, numbers, publish, refusal, wait_for
 RELAYED = "SELECT behind_events = 0 FROM tenfold.outbox_lag WHERE consumer = 'kafka:' || %s"
 
 
-def new_cluster(name):
-    return Cluster(ROOT / '.run' / 'tests' / f'kafka-{name}', preload='pg_cron,tenfold')
+def new_cluster(name, **options):
+    return Cluster(ROOT / '.run' / 'tests' / f'kafka-{name}', preload='pg_cron,tenfold', **options)
 
 
 def connect(cluster):
@@ -144,8 +144,7 @@ class Pair:
 
 @pytest.fixture
 def pair(name):
-    with new_cluster('primary') as primary, new_cluster('standby') as standby:
-        primary.install_tenfold()
+    with new_cluster('primary', installed=True) as primary, new_cluster('standby') as standby:
         with connect(primary) as db:
             db.execute('SELECT tenfold.create_topic(%s, 3)', [name])
             db.execute('CREATE TABLE public.published (n int)')

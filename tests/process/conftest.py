@@ -27,8 +27,7 @@ def state_of(connection, sql, parameters=None):
 @pytest.fixture(scope='module')
 def cluster(request):
     """A cluster with everything installed."""
-    with new_cluster(request.module.__name__) as made:
-        made.install_tenfold()
+    with new_cluster(request.module.__name__, installed=True) as made:
         yield made
 
 

@@ -17,8 +17,7 @@ COUNTS = 'SELECT hits, misses, bypassed FROM tenfold.stat_cache'
 
 @pytest.fixture(scope='module')
 def cluster():
-    with new_cluster('cache', settings={'max_prepared_transactions': 20, 'wal_level': 'replica', 'tenfold.cache_size': '2MB'}) as made:
-        made.install_tenfold()
+    with new_cluster('cache', installed=True, settings={'max_prepared_transactions': 20, 'wal_level': 'replica', 'tenfold.cache_size': '2MB'}) as made:
         made.psql('-c', SETUP)
         yield made
 

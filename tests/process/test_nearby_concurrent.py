@@ -133,8 +133,7 @@ def wait_until(holds, seconds=60):
 @pytest.fixture(scope='module')
 def filled():
     # Whole pages are what carries hints to a standby.
-    with new_cluster('concurrent', settings={'full_page_writes': 'on'}) as made:
-        made.install_tenfold()
+    with new_cluster('concurrent', installed=True, settings={'full_page_writes': 'on'}) as made:
         with connect(made) as db:
             db.execute(FILL, (HOTELS,))
             db.execute('VACUUM ANALYZE hotel.hotel')

@@ -42,8 +42,7 @@ END) AS place(at);
 
 @pytest.fixture(scope='module')
 def world():
-    with new_cluster('recall') as cluster:
-        cluster.install_tenfold()
+    with new_cluster('recall', installed=True) as cluster:
         with connect(cluster) as db:
             db.execute(PLACE_HOTELS.format(count=HOTELS))
             db.execute('VACUUM ANALYZE hotel.hotel')

@@ -9,8 +9,7 @@ DEADLINE = 30
 
 @pytest.fixture(scope='module')
 def cluster():
-    with new_cluster('providers', settings={'max_prepared_transactions': 5}) as made:
-        made.install_tenfold()
+    with new_cluster('providers', installed=True, settings={'max_prepared_transactions': 5}) as made:
         yield made
 
 
@@ -73,8 +72,7 @@ def test_a_prepared_transaction_gives_nothing_out(cluster):
 
 
 def test_without_preload_each_call_is_a_row_of_its_own():
-    with new_cluster('providers_not_preloaded', preload='pg_cron') as made:
-        made.install_tenfold()
+    with new_cluster('providers_not_preloaded', preload='pg_cron', installed=True) as made:
         with connect(made) as db:
             create(db, 'plain', quota_per_day=3)
             reserved = [db.execute("SELECT reserved FROM tenfold.quota_reserve('plain')").fetchone()[0] for _ in range(5)]

@@ -1,5 +1,7 @@
 """A private Postgres cluster for tests: dev/cluster, from Python."""
 import base64
+import fcntl
+import hashlib
 import json
 import os
 import re
@@ -10,17 +12,20 @@ ROOT = Path(__file__).resolve().parents[2]
 TOOL = ROOT / 'dev' / 'cluster'
 SETUP = ROOT / 'dev' / 'setup.sql'
 KEYS = 'jwks.json'  # in the data directory
+MODELS = ROOT / '.run' / 'model'
 
 
 class Cluster:
     """`with Cluster(path) as cluster:` makes a new one, and removes it at the end, after a failure too.
 
-    Every keyword is an option of `dev/cluster start`; settings is a dict of postgresql.conf's.
+    Every keyword is an option of `dev/cluster start`; settings is a dict of postgresql.conf's. One that is installed has
+    all that install_tenfold() makes, as a copy of a cluster that is made once: to Postgres all copies are the same.
     """
 
-    def __init__(self, path, preload='', port=None, settings=None):
+    def __init__(self, path, preload='', port=None, settings=None, installed=False):
         self.path = Path(path)
         self.options = ['--fast', '--preload', preload, '--set', f'tenfold.jwks_file={KEYS}']
+        self.installed = installed
         if port:
             self.options += ['--port', str(port)]
         for name, value in (settings or {}).items():
@@ -39,7 +44,7 @@ class Cluster:
         self.remove()
 
     def start(self):
-        self._run('start', *self.options)
+        self._run('start', *self.options, *(['--like', model()] if self.installed else []))
 
     def stop(self):
         self._run('stop')
@@ -88,3 +93,35 @@ class Cluster:
         if tool.returncode:
             raise RuntimeError(f'dev/cluster {command} {self.path}: {errors.strip()}')
         return output
+
+
+def model():
+    """The path of a stopped cluster with everything installed, made anew when what is installed has changed."""
+    MODELS.mkdir(parents=True, exist_ok=True)
+    path = MODELS / fingerprint()
+    with (MODELS / 'lock').open('w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # stages run side by side
+        if not path.exists():
+            remove_models()
+            made = Cluster(MODELS / 'new', preload='pg_cron,tenfold')
+            with made:
+                made.install_tenfold()
+                made.stop()
+                made.path.rename(path)
+    return path
+
+
+def remove_models():
+    for old in MODELS.iterdir():
+        if old.is_symlink():
+            Cluster(old).remove()
+
+
+def fingerprint():
+    """Of what an installed cluster is made of."""
+    config = subprocess.check_output([TOOL, 'bindir'], text=True).strip() + '/pg_config'
+    folders = [Path(subprocess.check_output([config, f'--{kind}'], text=True).strip()) for kind in ('pkglibdir', 'sharedir')]
+    digest = hashlib.sha256(folders[0].as_posix().encode())
+    for file in [folders[0] / 'tenfold.so', *sorted((folders[1] / 'extension').glob('tenfold*')), SETUP]:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,15 @@
+"""What the other stages need."""
+from .core import Count, cmake, server_bindir, stage
+
+
+@stage('builds the extension, and the module that tests its guards, and installs both')
+def extension(log):
+    log.must_run('make', 'install')
+    log.must_run('make', '-C', 'tests/module', 'install', f'PG_CONFIG={server_bindir()}/pg_config')
+    return Count(passed=1)
+
+
+@stage('builds the daemon, and the tests of its loop')
+def daemon(log):
+    cmake(log, 'sidecar', '-DTENFOLD_SIDECAR=ON', targets=('tenfold', 'tenfold_loop_check'))
+    return Count(passed=1)

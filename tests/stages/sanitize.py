@@ -1,0 +1,63 @@
+"""On a Postgres that checks itself, the extension under the address sanitizer."""
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+
+from .core import BUILD, ROOT, Count, count_prove, new_cluster, stage
+from .postgres import PROVE
+
+# Files whose C++ keeps copies of the catalog, of tables or of plans: these run once more with every cache dropped at each
+# chance, which takes a hundred times as long.
+DISCARDING = ['tests/sql/hotel/hotel.sql', 'tests/sql/kernel/breaker.sql', 'tests/sql/kernel/quota.sql']
+
+
+@stage('pgTAP on a server with assertions, the extension under the address sanitizer (dev/checked-server)', by_default=False)
+def sanitize_server(log):
+    log.must_run('dev/checked-server', 'make')
+    pg_config = subprocess.check_output(['dev/checked-server', 'pg_config'], cwd=ROOT, text=True).strip()
+    install_sanitized(log, pg_config)
+    runtime = subprocess.check_output(['gcc', '-print-file-name=libasan.so'], text=True).strip()
+    with environment(PG_CONFIG=pg_config, LD_PRELOAD=os.path.realpath(runtime), ASAN_OPTIONS='detect_leaks=0:abort_on_error=1'):
+        cluster = new_cluster('sanitize_server')
+        cluster.__enter__()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(environment(PG_CONFIG=pg_config))
+        stack.push(cluster.__exit__)
+        cluster.install_tenfold()
+        cluster.psql('-c', 'CREATE EXTENSION pgtap')
+        whole = log.run(*PROVE, 'tests/sql', env=cluster.env())
+        discarding = log.run(*PROVE, *DISCARDING, env=cluster.env() | {'PGOPTIONS': '-c debug_discard_caches=1'})
+        return count_prove(*whole) + count_prove(*discarding) + count_reports(log, cluster)
+
+
+def install_sanitized(log, pg_config):
+    """From a copy: the objects of the usual build stay as they are."""
+    copy = BUILD / 'sanitize-server'
+    names = subprocess.check_output(['git', '-c', 'safe.directory=*', 'ls-files', '-co', '--exclude-standard', 'extension', 'sql', 'tests/module'],
+                                    cwd=ROOT, text=True).split()
+    for name in (name for name in names if (ROOT / name).exists()):
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, copy / name)
+    flags = [f'PG_CONFIG={pg_config}', 'COPT=-fsanitize=address -fno-omit-frame-pointer -O1']
+    for folder in ('extension', 'tests/module'):
+        log.must_run('make', f'-j{os.cpu_count()}', '-C', copy / folder, 'install', *flags)
+
+
+def count_reports(log, cluster):
+    """A test that expects an error is content with any backend's death: so the server's log is read as well."""
+    found = re.findall(r'^.*(?:TRAP: |AddressSanitizer|terminated by signal).*$', (cluster.path / 'log').read_text(errors='replace'), re.MULTILINE)
+    log.write('\n'.join(found))
+    return Count(int(not found), len(found))
+
+
+@contextlib.contextmanager
+def environment(**changes):
+    before = dict(os.environ)
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
