@@ -15,7 +15,7 @@ using Clock = Delivery::Clock;
 
 constexpr std::string_view fenced = "TF050", done_before = "TF051", unknown_consumer = "TF052";
 constexpr milliseconds retry_least = 50ms, pause_after_refusal = 1s, try_again_after = 100ms;
-constexpr size_t most_retries = 1000;  // in one transaction
+constexpr size_t most_retries = 1000;           // in one transaction
 constexpr const char* most_bytes = "16777216";  // of events that are read at once, unless one has more
 
 // What batch_events and next_retries give. One that cannot be read is a dead letter, with the reason.
@@ -47,8 +47,10 @@ struct EventRunner::Statements {
                                   "WHERE NOT EXISTS (SELECT FROM tenfold.consumer c WHERE c.name = $1)")),
         acquire(database.statement("SELECT consumer, epoch FROM tenfold.acquire_consumers($1, $2, $3)")),
         release(database.statement("SELECT tenfold.release_consumers($1)")),
-        next(database.statement("SELECT from_tick, to_tick, after_event FROM tenfold.next_batch($1, $2, $3)")),
-        events(database.statement(columns("1 AS attempt, is_last", "tenfold.batch_events($1, $2, $3, $4, $5)"))),
+        next(
+            database.statement("SELECT from_tick, to_tick, after_event FROM tenfold.next_batch($1, $2, $3)")),
+        events(
+            database.statement(columns("1 AS attempt, is_last", "tenfold.batch_events($1, $2, $3, $4, $5)"))),
         finish(database.statement("SELECT tenfold.finish_batch($1, $2, $3, $4, $5, $6)")),
         retries(database.statement(columns("attempt", "tenfold.next_retries($1, $2, $3, $4)"))),
         finish_retries(database.statement("SELECT tenfold.finish_retries($1, $2, $3)")),
@@ -69,7 +71,7 @@ struct EventRunner::Consumer {
   bool busy = false;
   int64_t epoch = 0;       // of our lease; 0: we have none
   Batch* batch = nullptr;  // under way
-  size_t most_now;  // events of a batch: fewer after one that was too much
+  size_t most_now;         // events of a batch: fewer after one that was too much
   Trouble trouble;
   Clock::time_point retries_at{};
   milliseconds retry_pause = retry_least;
@@ -124,7 +126,7 @@ struct EventRunner::Turn {
   std::optional<Ticks> ticks;  // none: of retries
   bool is_whole = true;        // nothing of it comes after these events
   Batch batch;
-  size_t committed = 0;  // events, from the first on
+  size_t committed = 0;      // events, from the first on
   std::vector<double> ages;  // seconds since each was published, when it was read
   Clock::time_point read_at = Clock::now();
 };
@@ -159,7 +161,8 @@ void EventRunner::start() {
   });
   loop_.keep("leases of consumers", [this] { return hold_leases(); });
   for (const auto& consumer : consumers_)
-    loop_.keep("consumer " + consumer->source.consumer, [this, &one = *consumer] { return consume_for_ever(one); });
+    loop_.keep("consumer " + consumer->source.consumer,
+               [this, &one = *consumer] { return consume_for_ever(one); });
 }
 
 void EventRunner::drain() {
@@ -304,9 +307,9 @@ Task<bool> EventRunner::run_batch(Consumer& consumer) {
   const auto text = [&next](int column) { return std::string(next.rows.back().text(0, column)); };
   turn.ticks = Turn::Ticks{text(0), text(1), text(2)};
   // A statement of its own: its snapshot is taken after the tick was there.
-  const Reply reply =
-      co_await ask_as(consumer, WorkerDatabase::query(statements_->events, name, turn.ticks->from, turn.ticks->to,
-                                                      turn.ticks->after, std::string(most_bytes)));
+  const Reply reply = co_await ask_as(
+      consumer, WorkerDatabase::query(statements_->events, name, turn.ticks->from, turn.ticks->to,
+                                      turn.ticks->after, std::string(most_bytes)));
   if (reply.failure) co_return false;
   const Rows& rows = reply.rows.back();
   turn.add(rows);
@@ -347,7 +350,8 @@ EventRunner::TurnEnd EventRunner::end_of(const Consumer& consumer, const Turn& t
 
 Query EventRunner::finish_of(const std::string& name, const Turn& turn, const TurnEnd& end) const {
   const std::string epoch = std::to_string(turn.epoch);
-  if (!turn.ticks) return WorkerDatabase::query(statements_->finish_retries, name, epoch, text_array(end.done));
+  if (!turn.ticks)
+    return WorkerDatabase::query(statements_->finish_retries, name, epoch, text_array(end.done));
   const auto& [from, to, after] = *turn.ticks;
   Query finish = WorkerDatabase::query(statements_->finish, name, epoch, from, to, after);
   finish.arguments.emplace_back();
@@ -383,7 +387,8 @@ Task<bool> EventRunner::take_refusal(Consumer& consumer, Turn& turn, const TurnE
     co_return false;
   }
   if (turn.batch.blame(end, reply)) co_return true;
-  const auto pause = consumer.trouble.meet("cannot finish a batch of " + consumer.source.consumer, why(failure));
+  const auto pause =
+      consumer.trouble.meet("cannot finish a batch of " + consumer.source.consumer, why(failure));
   co_await sleep_for(failure.is_passing() ? std::min(pause, try_again_after) : pause_after_refusal);
   co_await database_.wait_until_up();
   // It may have been too much for one transaction.

@@ -56,7 +56,8 @@ class JobRunner {
   Task<void> beat(Queue& queue);
   Task<void> expire_for_ever();
   Task<void> say_progress(Run& run, double fraction, std::string note);
-  // effects: how many of these statements are a handler's. An error that it raises again and again is an answer.
+  // effects: how many of these statements are a handler's. An error that it raises again and again is an
+  // answer.
   Task<Reply> run_until_answered(std::vector<Query> queries, size_t effects = 0);
   Task<Reply> run_until_answered(Query query) { return run_until_answered(std::vector{std::move(query)}); }
   void forget(Queue& queue, Run& run);

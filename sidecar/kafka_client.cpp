@@ -13,7 +13,7 @@ using Clock = std::chrono::steady_clock;
 constexpr milliseconds slice = 500ms;  // after which a call that waits looks whether the process ends
 constexpr milliseconds admin_time = 5s;
 constexpr size_t most_bytes = 8 * 1024 * 1024;  // that are taken of one partition at once
-constexpr milliseconds say_again_after = 10s;  // an outage repeats each line many times
+constexpr milliseconds say_again_after = 10s;   // an outage repeats each line many times
 
 using List =
     std::unique_ptr<rd_kafka_topic_partition_list_t, decltype(&rd_kafka_topic_partition_list_destroy)>;
@@ -298,7 +298,8 @@ void KafkaConsumer::reassign(std::span<const KafkaPartition> ends, std::span<con
   };
   for (const KafkaPartition& one : ends) queues_.erase({one.topic, one.partition});
   if (!ends.empty()) check(rd_kafka_incremental_unassign(handle_, list_of(ends).get()));
-  for (const KafkaPartition& one : begins) queues_.emplace(std::pair(one.topic, one.partition), queue_of(one));
+  for (const KafkaPartition& one : begins)
+    queues_.emplace(std::pair(one.topic, one.partition), queue_of(one));
   if (!begins.empty()) check(rd_kafka_incremental_assign(handle_, list_of(begins).get()));
 }
 
@@ -334,7 +335,8 @@ std::vector<KafkaMessage> KafkaConsumer::take(std::span<const KafkaPartition> pa
 }
 
 // In portions, so that large messages are fewer.
-void KafkaConsumer::take_from(const KafkaPartition& partition, size_t most, std::vector<KafkaMessage>& messages) {
+void KafkaConsumer::take_from(const KafkaPartition& partition, size_t most,
+                              std::vector<KafkaMessage>& messages) {
   rd_kafka_queue_t* queue = queues_.at({partition.topic, partition.partition}).get();
   std::array<rd_kafka_message_t*, 64> raw{};
   size_t taken = 0, bytes = 0;

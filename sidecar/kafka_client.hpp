@@ -212,8 +212,9 @@ class KafkaConsumer : public KafkaHandle {
   // From now on without these, and with those, each from its offset. A partition may be in both: it begins
   // anew. What was read ahead of all others stays.
   void reassign(std::span<const KafkaPartition> ends, std::span<const KafkaPartition> begins);
-  // At most so many of each of these partitions, which are assigned, and about 8 MB; waits until one has some,
-  // somebody calls wake(), or the time is over. Throws for a position that the broker does not have any more.
+  // At most so many of each of these partitions, which are assigned, and about 8 MB; waits until one has
+  // some, somebody calls wake(), or the time is over. Throws for a position that the broker does not have any
+  // more.
   std::vector<KafkaMessage> read(std::span<const KafkaPartition> partitions, size_t most,
                                  std::chrono::milliseconds within);
   void wake() { news_.tell(); }  // by any thread

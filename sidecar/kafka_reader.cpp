@@ -144,7 +144,8 @@ Task<void> KafkaReader::hold() {
 
 Task<void> KafkaReader::claim() {
   const uint64_t number = ++asks_;
-  const Rows rows = co_await database_.hold(statements_.claim(options_.instance, claimable(), options_.lease));
+  const Rows rows =
+      co_await database_.hold(statements_.claim(options_.instance, claimable(), options_.lease));
   if (number < valid_from_) {
     lease_bell_.ring();
     co_return;
@@ -238,7 +239,8 @@ Task<void> KafkaReader::look_for_topics() {
   }
   note_absent(absent);
   const bool is_news = partitions != partitions_;
-  const bool is_too_much = partitions_.empty() && prefetched_of_each(partitions.size()) != prefetched_of_each(1);
+  const bool is_too_much =
+      partitions_.empty() && prefetched_of_each(partitions.size()) != prefetched_of_each(1);
   partitions_ = std::move(partitions);
   look_at_ = Clock::now() + options_.lease / 3;  // not before: the broker may answer late
   if (is_news) lease_bell_.ring();
@@ -310,7 +312,8 @@ Task<void> KafkaReader::assign() {
     if (place->is_ours()) ours.emplace(name, place);
   for (const auto& [name, place] : assigned_) {
     const auto still = ours.find(name);
-    if (still == ours.end() || still->second != place || place->is_moved) ends.push_back({name.first, name.second});
+    if (still == ours.end() || still->second != place || place->is_moved)
+      ends.push_back({name.first, name.second});
   }
   for (const auto& [name, place] : ours) {
     const auto known = assigned_.find(name);

@@ -131,9 +131,9 @@ class KafkaReader {
   std::map<KafkaName, Trouble> trouble_of_;
   KafkaThread thread_;
   std::shared_ptr<KafkaConsumer> consumer_;
-  std::vector<KafkaName> partitions_;  // that topics have
-  Places places_;                      // that are ours
-  Places assigned_;                    // that Kafka was told to read
+  std::vector<KafkaName> partitions_;              // that topics have
+  Places places_;                                  // that are ours
+  Places assigned_;                                // that Kafka was told to read
   std::unique_ptr<std::vector<Claimed>> claimed_;  // an answer that was not looked at yet
   uint64_t asks_ = 0, valid_from_ = 1;             // claims; answers to older ones are out of date
   std::chrono::steady_clock::time_point look_at_{}, announce_at_{};

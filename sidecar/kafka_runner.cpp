@@ -108,7 +108,7 @@ class KafkaRunner::Feed : public KafkaTarget {
   Statement create_, redriven_, end_redrive_;
   KafkaReader reader_;
   Bell redrive_bell_;
-  Trouble trouble_;  // with Postgres, that passes
+  Trouble trouble_;                        // with Postgres, that passes
   std::map<const void*, Batch*> batches_;  // under way, by whom they are of
   bool draining_ = false;
 };
@@ -216,7 +216,8 @@ Task<void> KafkaRunner::Feed::run(const void* owner, Batch& batch, const End& en
     const size_t settled = std::min(batch.settled_from(ended), ended + most);
     if (settled == ended || batch.is_stopped()) break;  // it was left
     const Outcome outcome = co_await commit(batch, end.transaction(ended, settled));
-    if (outcome == Outcome::lost) most = std::max<size_t>(1, (settled - ended) / 2);  // it may be too much for one
+    if (outcome == Outcome::lost)
+      most = std::max<size_t>(1, (settled - ended) / 2);  // it may be too much for one
     if (outcome != Outcome::committed) continue;
     count(batch, ended, settled);
     end.committed(settled);
@@ -235,8 +236,9 @@ Task<KafkaRunner::Feed::Outcome> KafkaRunner::Feed::commit(Batch& batch, Transac
     }
     if (batch.blame(transaction, reply)) co_return Outcome::refused;
     if (!reply.failure->is_passing()) throw PgRefusal(*reply.failure);
-    co_await sleep_for(std::min(try_again_after, trouble_.meet("cannot commit effects of source " + source_.source,
-                                                               reply.failure->reason())));
+    co_await sleep_for(std::min(
+        try_again_after,
+        trouble_.meet("cannot commit effects of source " + source_.source, reply.failure->reason())));
     co_await database_.wait_until_up();
     if (reply.failure->kind == PgFailure::Kind::lost) co_return Outcome::lost;
   }

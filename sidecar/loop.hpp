@@ -85,7 +85,8 @@ class Loop {
   void spawn(std::string name, Task<void> task);
   // One that the process cannot do without, as its start: an exception ends the process.
   void spawn_vital(std::string name, Task<void> task);
-  // One that runs until it returns. An exception is logged, and after a pause, longer each time, it begins anew.
+  // One that runs until it returns. An exception is logged, and after a pause, longer each time, it begins
+  // anew.
   void keep(std::string name, std::function<Task<void>()> begin);
 
   // SIGHUP calls reload. The first SIGTERM or SIGINT calls drain, the second ends the loop at once.

@@ -18,14 +18,14 @@ using namespace asio::experimental::awaitable_operators;
 
 constexpr auto as_tuple = asio::experimental::as_tuple(asio::use_awaitable);
 
-// Postgres keeps answers back until it has 8 kB of them. It sends what it has after so many statements, so that
-// a long transaction gives signs of life.
+// Postgres keeps answers back until it has 8 kB of them. It sends what it has after so many statements, so
+// that a long transaction gives signs of life.
 constexpr size_t statements_between_signs = 16;
 
-// Before the DSN, which may say otherwise: a server that vanished is noticed while nothing is awaited (10 s and
-// three times 5 s), and while something is sent to it.
-constexpr std::array<const char*, 6> keywords{"keepalives_idle", "keepalives_interval", "keepalives_count",
-                                              "tcp_user_timeout", "dbname", nullptr};
+// Before the DSN, which may say otherwise: a server that vanished is noticed while nothing is awaited (10 s
+// and three times 5 s), and while something is sent to it.
+constexpr std::array<const char*, 6> keywords{
+    "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout", "dbname", nullptr};
 
 PGconn* begin_to_connect(const std::string& dsn) {
   const std::array<const char*, 6> values{"10", "5", "3", "25000", dsn.c_str(), nullptr};
@@ -151,7 +151,8 @@ Task<void> Connection::read_answers() {
     do {
       readable = PQconsumeInput(connection_) == 1;
       read_results();  // what arrived before the end may still answer somebody
-      // A function may have told this session to LISTEN: nobody wants to hear, and libpq keeps what nobody takes.
+      // A function may have told this session to LISTEN: nobody wants to hear, and libpq keeps what nobody
+      // takes.
       while (PGnotify* heard = PQnotifies(connection_)) PQfreemem(heard);
     } while (readable && open_ && has_more_to_read(connection_));
     if (!readable || PQstatus(connection_) == CONNECTION_BAD) break;
@@ -289,11 +290,12 @@ void Connection::finish_preparation(const Waiting& done) {
                  {{"sqlstate", failure->sqlstate}, {"error", failure->message}});
 }
 
-// Its preparation just failed: that is the reason to tell. Else somebody (a pooler, say) discarded statements,
-// and the next who needs one prepares it anew.
+// Its preparation just failed: that is the reason to tell. Else somebody (a pooler, say) discarded
+// statements, and the next who needs one prepares it anew.
 void Connection::explain_absence(const Waiting& done, PgFailure& failure) {
   const size_t number = done.reply.rows.size();
-  const auto found = number < done.names.size() ? unpreparable_.find(done.names[number]) : unpreparable_.end();
+  const auto found =
+      number < done.names.size() ? unpreparable_.find(done.names[number]) : unpreparable_.end();
   if (found == unpreparable_.end())
     prepared_.clear();
   else

@@ -64,8 +64,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // A transaction on its way, or the preparation of a statement. Answered up to its sync.
   struct Waiting {
-    std::shared_ptr<Channel> channel;  // none for a preparation
-    std::string prepares;              // the statement's name, of a preparation
+    std::shared_ptr<Channel> channel;     // none for a preparation
+    std::string prepares;                 // the statement's name, of a preparation
     std::vector<std::string> names = {};  // of its statements
     Reply reply = {};
   };

@@ -19,7 +19,7 @@ struct PoolOptions {
   size_t connections = 8;
   size_t depth =
       4;  // transactions on one connection at once: more is faster, and waits longer behind a slow one
-  size_t queue = 1000;  // that wait for a connection; more are refused
+  size_t queue = 1000;                             // that wait for a connection; more are refused
   std::chrono::milliseconds queue_timeout{10000};  // who waited for one so long is refused
   std::chrono::milliseconds connect_timeout{5000};
   std::chrono::milliseconds answer_timeout{

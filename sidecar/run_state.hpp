@@ -18,8 +18,8 @@ enum class RunNews {
   told,        // Postgres knows its end, or will never
 };
 
-// What is told in a state that it means nothing to changes nothing: the report of a run finds out by itself that
-// the lease is over.
+// What is told in a state that it means nothing to changes nothing: the report of a run finds out by itself
+// that the lease is over.
 constexpr RunState after(RunState state, RunNews news) {
   switch (news) {
     case RunNews::taken_away:

@@ -6,8 +6,8 @@ namespace tenfold {
 namespace {
 
 // Standard SQLSTATEs where clients already act on them; else class TF: TF0 installer (TF01 identity, TF02
-// jobs), TFG geo, TFH hotel. No status is 503: PostgREST takes that for a lost database, closes its connections and
-// reads its schema anew.
+// jobs), TFG geo, TFH hotel. No status is 503: PostgREST takes that for a lost database, closes its
+// connections and reads its schema anew.
 constexpr std::array rows{
     CodeRow{Code::null_value, "22004", "null_value", 400, "a required value is NULL"},
     CodeRow{Code::invalid_parameter, "22023", "invalid_parameter", 400,

@@ -146,7 +146,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   tags text := nullif(trim(tenfold.request_header('if-match')), '*');
-  versions int[] := ARRAY(SELECT m[1]::int FROM regexp_matches(tags, '(?:^|,)\s*"([0-9]{1,9})"\s*(?=,|$)', 'g') m);
+  versions int[] := ARRAY(SELECT m[1]::int FROM regexp_matches(tags, E'(?:^|,)\\s*"([0-9]{1,9})"\\s*(?=,|$)', 'g') m);
 BEGIN
   IF tags IS NOT NULL AND versions = '{}' THEN
     PERFORM tenfold.raise_http('TFH05', format('If-Match %s names no version of a hotel', tags), hint => 'Send the ETag of the hotel as it was read, with its quotes.');

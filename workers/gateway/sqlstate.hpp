@@ -1,5 +1,5 @@
-// From an error of Postgres to a status and a body, by PostgREST's table; but what others changed meanwhile (40001,
-// 40P01, 55P03, 23P01) is 409 with Retry-After, and what took too long (57014) is 504.
+// From an error of Postgres to a status and a body, by PostgREST's table; but what others changed meanwhile
+// (40001, 40P01, 55P03, 23P01) is 409 with Retry-After, and what took too long (57014) is 504.
 #pragma once
 
 #include "kernel/wall.hpp"

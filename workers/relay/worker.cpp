@@ -158,7 +158,8 @@ class Relay : public sidecar::RunningWorker {
   int64_t epoch_ = 0;  // of the lease; 0: we have none
   Clock::time_point lease_ends_{};
   size_t most_now_ = services_.settings.size("relay.batch");
-  bool exists_ = false, running_ = false, draining_ = false, released_ = false, refuses_ = false, leads_ = false;
+  bool exists_ = false, running_ = false, draining_ = false, released_ = false, refuses_ = false,
+       leads_ = false;
   prometheus::Counter &events_, &transactions_, &dead_, &troubles_;
   prometheus::Histogram& seconds_;
 };
@@ -228,7 +229,8 @@ Task<void> Relay::run() {
 Task<void> Relay::give_back() {
   if (std::exchange(released_, true)) co_return;
   epoch_ = 0;
-  co_await database_.try_hold(WorkerDatabase::query(statements_.release, instance_));  // else it ends by itself
+  co_await database_.try_hold(
+      WorkerDatabase::query(statements_.release, instance_));  // else it ends by itself
 }
 
 // From one session with Kafka to the first trouble. A relay that refuses begins none until an operator has
@@ -269,8 +271,8 @@ void Relay::check_lease() const {
 
 Task<bool> Relay::acquire() {
   const auto asked_at = Clock::now();
-  const Rows rows = co_await database_.hold(WorkerDatabase::query(
-      statements_.acquire, instance_, consumer_, std::to_string(lease_.count()) + " ms"));
+  const Rows rows = co_await database_.hold(WorkerDatabase::query(statements_.acquire, instance_, consumer_,
+                                                                  std::to_string(lease_.count()) + " ms"));
   epoch_ = released_ || rows.size() == 0 ? 0 : number<int64_t>(rows.text(0, 0));
   lease_ends_ = asked_at + lease_;
   co_return epoch_ != 0;

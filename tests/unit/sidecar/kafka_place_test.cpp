@@ -11,8 +11,10 @@ namespace {
 using State = PlaceState;
 using News = PlaceNews;
 
-constexpr std::array states{State::ready, State::applying, State::resting, State::stale, State::leaving, State::gone};
-constexpr std::array all_news{News::taken, News::applied, News::left, News::failed, News::rested, News::found, News::lost};
+constexpr std::array states{State::ready, State::applying, State::resting,
+                            State::stale, State::leaving,  State::gone};
+constexpr std::array all_news{News::taken,  News::applied, News::left, News::failed,
+                              News::rested, News::found,   News::lost};
 
 State after_all(State state, const std::vector<News>& all) {
   for (const News news : all) state = after(state, news);
@@ -43,7 +45,8 @@ TEST(kafka_place, what_is_lost_under_way_leaves_when_the_target_has_ended) {
 }
 
 TEST(kafka_place, what_is_lost_and_not_under_way_is_gone) {
-  for (const State state : {State::ready, State::resting, State::stale}) EXPECT_EQ(after(state, News::lost), State::gone);
+  for (const State state : {State::ready, State::resting, State::stale})
+    EXPECT_EQ(after(state, News::lost), State::gone);
   EXPECT_EQ(after_all(State::resting, {News::lost, News::rested}), State::gone);
 }
 
@@ -57,7 +60,8 @@ TEST(kafka_place, nothing_comes_back_from_gone_nor_from_leaving_but_by_its_end) 
 }
 
 TEST(kafka_place, only_the_target_ends_what_it_has) {
-  for (const News news : {News::taken, News::rested, News::found}) EXPECT_EQ(after(State::applying, news), State::applying);
+  for (const News news : {News::taken, News::rested, News::found})
+    EXPECT_EQ(after(State::applying, news), State::applying);
 }
 
 TEST(kafka_place, where_it_begins_is_told_to_kafka) {
