@@ -35,7 +35,9 @@ TEST(kafka_place, after_a_failure_it_rests_and_asks_where_it_is) {
 
 TEST(kafka_place, a_claim_under_the_same_lease_disturbs_nothing) {
   for (const State state : states)
-    if (state != State::stale) EXPECT_EQ(after(state, News::found), state);
+    if (state != State::stale) {
+      EXPECT_EQ(after(state, News::found), state);
+    }
 }
 
 TEST(kafka_place, what_is_lost_under_way_leaves_when_the_target_has_ended) {
