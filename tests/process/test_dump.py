@@ -120,6 +120,7 @@ def can_make_trixie():
     return os.geteuid() == 0 and 'VERSION_CODENAME=bookworm' in open('/etc/os-release', encoding='utf-8').read()
 
 
+@pytest.mark.chroot
 @pytest.mark.skipif(not can_make_trixie(), reason='needs root on Debian 12, for a chroot of Debian 13')
 def test_a_dump_from_15_restores_into_17(filled):
     """Whose xids are far behind: what was not consumed comes once, in order, and then what is published there."""
