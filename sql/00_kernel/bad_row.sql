@@ -9,7 +9,8 @@ BEGIN
   RAISE WARNING '% passes over %: %', task, name, problem
     USING ERRCODE = state, HINT = 'SELECT * FROM tenfold.bad_row; lists what was passed over.';
   IF current_setting('transaction_read_only') = 'off' THEN
-    INSERT INTO tenfold.bad_row AS b (task, name, state, problem) VALUES (task, name, state, problem)
+    -- Of a name of any length as much as an index takes.
+    INSERT INTO tenfold.bad_row AS b (task, name, state, problem) VALUES (left(task, 100), left(name, 400), state, left(problem, 10000))
       ON CONFLICT ON CONSTRAINT bad_row_pkey DO UPDATE SET
         (state, problem, times, last_at) = (excluded.state, excluded.problem, b.times + 1, excluded.last_at);
   END IF;

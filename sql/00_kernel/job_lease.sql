@@ -63,7 +63,8 @@ BEGIN
   IF fraction IS NULL OR fraction NOT BETWEEN 0 AND 1 THEN
     RAISE EXCEPTION 'progress % is not in 0 … 1', fraction USING ERRCODE = '22023', HINT = 'It is a fraction of the whole.';
   END IF;
-  UPDATE tenfold.job_running r SET progress = fraction, note = left(coalesce(progress_job.note, r.note), 1000), expires_at = clock_timestamp() + q.lease
+  -- A real holds no fraction below 1e-45.
+  UPDATE tenfold.job_running r SET progress = CASE WHEN fraction < 1e-6 THEN 0 ELSE fraction END, note = left(coalesce(progress_job.note, r.note), 1000), expires_at = clock_timestamp() + q.lease
     FROM tenfold.queue q
     WHERE r.job_id = progress_job.job_id AND r.epoch = progress_job.epoch AND q.queue_id = r.queue_id
     RETURNING r.cancel_asked INTO stop;

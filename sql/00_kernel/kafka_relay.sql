@@ -131,6 +131,7 @@ LANGUAGE plpgsql SECURITY DEFINER  -- as relay_state
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+  PERFORM tenfold._check_key('consumer', consumer);
   IF problem IS NULL THEN
     UPDATE tenfold.kafka_relay r SET problem = NULL, hint = NULL, problem_at = NULL, trust = NULL, retry = greatest(r.retry, note_relay.retry)
       WHERE r.consumer = note_relay.consumer AND (r.problem IS NOT NULL OR r.trust IS NOT NULL);
@@ -141,7 +142,7 @@ BEGIN
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.note_relay FROM PUBLIC;
-COMMENT ON FUNCTION tenfold.note_relay IS 'says why a relay refuses to go on; without a problem, that it goes on: what an operator said has been heard. retry: the number that Kafka''s marker has, which the database knows from then on';
+COMMENT ON FUNCTION tenfold.note_relay IS 'says why a relay refuses to go on; without a problem, that it goes on: what an operator said has been heard. retry: the number that Kafka''s marker has, which the database knows from then on. Errors: TF023 a name above 255 characters';
 
 CREATE OR REPLACE FUNCTION tenfold.adopt_kafka_marker(consumer text, trust text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER  -- operators write no table

@@ -43,6 +43,8 @@ DECLARE
 BEGIN
   PERFORM tenfold._check_lists('topics partitions', topics, partitions);
   PERFORM tenfold._in_range('lease', lease, '1 second', interval '1 day');
+  PERFORM tenfold._check_key('source', source), tenfold._check_key('instance', instance);
+  PERFORM tenfold._check_key('topic', t) FROM unnest(topics) t;
   PERFORM tenfold._lock('kafka_source', hashtextextended(claim_kafka_partitions.source, 0));  -- claims of a source, one after the other
   INSERT INTO tenfold.kafka_instance AS i VALUES (claim_kafka_partitions.source, claim_kafka_partitions.instance, clock_timestamp() + lease)
     ON CONFLICT ON CONSTRAINT kafka_instance_pkey DO UPDATE SET expires_at = excluded.expires_at;
@@ -62,7 +64,7 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.claim_kafka_partitions FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.claim_kafka_partitions IS
-  'says that an instance lives for another lease, and gives its share of these partitions: those it has, then free ones and those of instances that fell silent, up to ceil(n / instances). To be called every third of the lease. next_offset NULL: begin at start. Errors: 22023 the lease';
+  'says that an instance lives for another lease, and gives its share of these partitions: those it has, then free ones and those of instances that fell silent, up to ceil(n / instances). To be called every third of the lease. next_offset NULL: begin at start. Errors: 22023 the lease, TF023 a name above 255 characters';
 
 -- Its own first, so that nothing moves without need.
 CREATE OR REPLACE FUNCTION tenfold._kafka_share(source text, topics text[], partitions int[], instance text, share bigint, OUT topic text, OUT partition int) RETURNS SETOF record
@@ -183,9 +185,12 @@ COMMENT ON FUNCTION tenfold.apply_kafka_batch IS
 CREATE OR REPLACE FUNCTION tenfold.bury_kafka_message(source text, topic text, partition int, "offset" bigint, key bytea, payload bytea, headers jsonb, reason text, attempts int DEFAULT 0) RETURNS void
 LANGUAGE sql VOLATILE SECURITY DEFINER  -- as claim_kafka_partitions
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT tenfold._bury(source, topic, partition, "offset", key, payload, headers, reason, attempts) $$;
+AS $$
+  SELECT tenfold._check_key('source', source), tenfold._check_key('topic', topic);
+  SELECT tenfold._bury(source, topic, partition, "offset", key, payload, headers, reason, attempts);
+$$;
 REVOKE EXECUTE ON FUNCTION tenfold.bury_kafka_message FROM PUBLIC;
-COMMENT ON FUNCTION tenfold.bury_kafka_message IS 'a message that is no text, or that a worker''s handler could not handle in so many attempts, becomes a dead letter; in the transaction of apply_kafka_batch()';
+COMMENT ON FUNCTION tenfold.bury_kafka_message IS 'a message that is no text, or that a worker''s handler could not handle in so many attempts, becomes a dead letter; in the transaction of apply_kafka_batch(). Errors: TF023 a name above 255 characters';
 
 -- A letter for a worker must be text.
 CREATE OR REPLACE FUNCTION tenfold._redrive_kafka(dead tenfold.kafka_dead) RETURNS text

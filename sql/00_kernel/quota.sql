@@ -22,8 +22,9 @@ COMMENT ON FUNCTION tenfold._known_zone IS 'a time zone, or NULL where the serve
 
 CREATE OR REPLACE FUNCTION tenfold._until_next_day(time_zone text, at timestamptz) RETURNS double precision
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN extract(epoch FROM ((((at AT TIME ZONE time_zone)::date + 1)::timestamp AT TIME ZONE time_zone) - at))::float8;
-COMMENT ON FUNCTION tenfold._until_next_day IS 'seconds until the next day begins in this zone; 23 or 25 hours are days, too';
+RETURN extract(epoch FROM (((tenfold._in_range('at', at, timestamptz '0001-01-01 00:00Z', timestamptz '9999-01-01 00:00Z') AT TIME ZONE time_zone)::date + 1)::timestamp
+  AT TIME ZONE time_zone) - at)::float8;
+COMMENT ON FUNCTION tenfold._until_next_day IS 'seconds until the next day begins in this zone; 23 or 25 hours are days, too. Errors: 22023 the zone, or at is not in the years 1 … 9998';
 
 -- Who comes while another reserves waits for his commit or rollback. Then there may be calls in memory.
 CREATE OR REPLACE FUNCTION tenfold._reserve_block(provider tenfold.provider, day date, calls int) RETURNS boolean

@@ -82,14 +82,15 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   half int := cardinality(lines) / 2;
+  first record;
 BEGIN
   SELECT l.* INTO taken, added, updated, unchanged, rejected FROM hotel._load_lines(lines) l;
 EXCEPTION WHEN OTHERS THEN
   IF tenfold._is_our_fault(SQLSTATE) THEN
     RAISE;
   ELSIF half > 0 THEN
-    SELECT l.* INTO taken, added, updated, unchanged, rejected FROM hotel._load_isolated(lines[:half]) l;
-    SELECT taken + l.taken, added + l.added, updated + l.updated, unchanged + l.unchanged, rejected + l.rejected
+    SELECT l.* INTO first FROM hotel._load_isolated(lines[:half]) l;
+    SELECT first.taken + l.taken, first.added + l.added, first.updated + l.updated, first.unchanged + l.unchanged, first.rejected + l.rejected
       INTO taken, added, updated, unchanged, rejected FROM hotel._load_isolated(lines[half + 1:]) l;
   ELSE
     PERFORM hotel._reject_line(lines[1], format('%s (%s)', SQLERRM, SQLSTATE));

@@ -41,6 +41,12 @@ WITH ours AS (
       FROM aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) a WHERE a.grantee <> f.proowner))
   FROM pg_proc f JOIN ours n ON n.oid = f.pronamespace
   UNION ALL
+  SELECT 3, l.lanname, 0, format('language %s%s handler %s validator %s%s%s', l.lanname, CASE WHEN l.lanpltrusted THEN ' trusted' END, l.lanplcallfoid::regproc, l.lanvalidator::regproc,
+    CASE WHEN EXISTS (SELECT FROM pg_depend d WHERE d.objid = l.oid AND d.classid = 'pg_language'::regclass AND d.deptype = 'e') THEN ' (member)' ELSE ' owner ' || pg_get_userbyid(l.lanowner) END,
+    ' grants ' || (SELECT string_agg(coalesce(nullif(a.grantee, 0)::regrole::text, 'PUBLIC'), ' ' ORDER BY a.grantee::regrole::text)
+      FROM aclexplode(coalesce(l.lanacl, acldefault('l', l.lanowner))) a WHERE a.grantee <> l.lanowner))
+  FROM pg_language l WHERE l.lanname LIKE 'tenfold%'
+  UNION ALL
   SELECT 4, e.evtname::text, 0, format('event trigger %s on %s calls %s', e.evtname, e.evtevent, e.evtfoid::regproc) FROM pg_event_trigger e WHERE e.evtname LIKE 'tenfold%'
   UNION ALL
   SELECT 5, j.name, 0, format('job %s %s: %s', j.name, j.schedule, j.command) FROM tenfold.scheduled_job j

@@ -2,7 +2,7 @@
 -- of random ones with PostGIS.
 BEGIN;
 SET search_path = public, pg_temp;
-SELECT plan(62);
+SELECT plan(65);
 
 -- A hotel every kilometer or so along the 60th parallel across the date line, and seven at the pole.
 SELECT hotel.add_hotel('h' || i, 'RU', 'x', 60, CASE WHEN i > 0 THEN 180 - i * 0.018 ELSE -180 - i * 0.0183 END,
@@ -65,6 +65,11 @@ SELECT is_empty('SELECT * FROM hotel.nearby(10, 10, 100)', 'a removed hotel is n
 INSERT INTO hotel.amenity VALUES ('moat', 63, 'Moat');
 UPDATE hotel.hotel SET amenities = tenfold._hotel_amenity_mask('{moat}') WHERE name = 'h4';
 SELECT results_eq($$SELECT h.name FROM hotel.nearby(0, 0, amenities => '{moat}') JOIN hotel.hotel h USING (hotel_id)$$, $$VALUES ('h4')$$, 'a new amenity, the sign bit, is usable at once');
+-- A bit that no mask has, which only who alters the table can make.
+ALTER TABLE hotel.amenity DROP CONSTRAINT amenity_bit_check;
+INSERT INTO hotel.amenity VALUES ('above', 64, 'x'), ('below', -1, 'x');
+SELECT throws_ok(format('SELECT tenfold._hotel_amenity_mask(%L)', a), '22023', NULL, 'a bit ' || a) FROM (VALUES ('{above}'), ('{wifi,below}')) AS t(a);
+SELECT is(tenfold._hotel_amenity_mask('{wifi,moat}'), 1 | (1::bigint << 63), '… is in the way of no other');
 
 -- Bad input.
 CREATE FUNCTION pg_temp.refusal(sql text, OUT raised text, OUT message text, OUT hint text) LANGUAGE plpgsql AS $$

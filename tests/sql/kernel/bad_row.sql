@@ -58,6 +58,10 @@ ALTER TABLE tenfold.provider DROP CONSTRAINT zone_is_known;
 UPDATE tenfold.provider SET time_zone = 'Atlantis/Poseidonis' WHERE name = 'gone';
 SELECT results_eq($$SELECT provider, day IS NOT NULL FROM tenfold.quota_status WHERE provider IN ('p', 'gone') ORDER BY 1$$, $$VALUES ('gone', false), ('p', true)$$, 'quotas are seen beside one');
 SELECT is(pg_temp.bad('quota_status'), '{provider gone 22023}', '… which is named');
+-- Of a megabyte that does not compress.
+SELECT string_agg(md5(i::text), '') AS long FROM generate_series(1, 30000) i \gset
+SELECT is(tenfold._known_zone(:'long', :'long', :'long'), NULL, 'a name of any length, too');
+SELECT is((SELECT b.name FROM tenfold.bad_row b WHERE b.task = left(:'long', 100)), left(:'long', 400), '… by its beginning');
 
 -- What pg_cron does not take.
 INSERT INTO tenfold.scheduled_job VALUES ('bad', 'mine', '99 * * * *', 'SELECT 1', 'nothing', '1 min');

@@ -49,6 +49,7 @@ SELECT results_eq($$SELECT job_id, attempts, payload, worker, expires_at - lease
 SELECT is(tenfold.heartbeat_job(:a, pg_temp.epoch(:a)), false, 'a heartbeat');
 SELECT is(tenfold.progress_job(:a, pg_temp.epoch(:a), 0.5, 'half'), false, 'progress');
 SELECT row_eq(format('SELECT state, progress, note FROM tenfold.job_status WHERE job_id = %s', :a), ROW('running'::text, 0.5::real, 'half'::text), '… is seen');
+SELECT lives_ok(format('SELECT tenfold.progress_job(%s, %s, 5e-324)', :a, pg_temp.epoch(:a)), 'progress of less than a real holds');
 SELECT throws_ok(format('SELECT tenfold.progress_job(%s, %s, 1.5)', :a, pg_temp.epoch(:a)), '22023', NULL, 'beyond 1');
 SELECT is(tenfold.complete_jobs(ARRAY[:a], ARRAY[pg_temp.epoch(:a)], '{"{\"r\": 1}"}'), ARRAY[:a]::bigint[], 'done');
 SELECT row_eq(format('SELECT state, result FROM tenfold.job_status WHERE job_id = %s', :a), ROW('done'::text, '{"r": 1}'::jsonb), 'with its result');

@@ -25,6 +25,10 @@ SELECT is((SELECT handler FROM tenfold.kafka_sink), 'public.take', 'its handler 
 CREATE FUNCTION pg_temp.claim(instance text, lease interval DEFAULT '1 min') RETURNS int[] LANGUAGE sql AS
   $$ SELECT array_agg(c.partition ORDER BY c.partition) FROM tenfold.claim_kafka_partitions('s', instance, '{t,t,t}', '{0,1,2}', lease) c $$;
 CREATE FUNCTION pg_temp.epoch(p int) RETURNS bigint LANGUAGE sql AS $$ SELECT o.epoch FROM tenfold.kafka_offset o WHERE o.partition = p $$;
+SELECT throws_ok(format('SELECT tenfold.claim_kafka_partitions(%L, %L, ARRAY[%L], $${0}$$)', a, b, c), 'TF023', NULL, 'a name that no index takes')
+  FROM (VALUES (repeat('x', 256), 'a', 't'), ('s', repeat('x', 256), 't'), ('s', 'a', repeat('x', 256))) AS t(a, b, c);
+SELECT throws_ok(format($$SELECT tenfold.bury_kafka_message(%L, %L, 0, 1, NULL, NULL, '{}', 'x')$$, a, b), 'TF023', NULL, '… and no letter has')
+  FROM (VALUES (repeat('x', 256), 't'), ('s', repeat('x', 256))) AS t(a, b);
 SELECT is(pg_temp.claim('a'), '{0,1,2}', 'who is alone has all');
 SELECT is(pg_temp.claim('b'), NULL, 'a second one finds them taken');
 SELECT is(pg_temp.claim('a'), '{0,1}', '… and the first gives up what is above its share');
@@ -106,6 +110,7 @@ CREATE FUNCTION pg_temp.state() RETURNS record LANGUAGE sql AS $$ SELECT s.has_r
 SELECT is(pg_temp.state(), row(false, ''::text, 0::bigint, false), 'a relay that never was');
 SELECT throws_ok($$SELECT tenfold.relay_state('kafka:x')$$, 'TF052', NULL, 'an unknown one');
 SELECT throws_ok($$SELECT tenfold.adopt_kafka_marker('kafka:r', 'database')$$, 'TF060', NULL, 'it refuses nothing');
+SELECT throws_ok(format('SELECT tenfold.note_relay(%L, %L)', repeat('x', 256), 'because'), 'TF023', NULL, 'a consumer that cannot be');
 SELECT tenfold.note_relay('kafka:r', 'because', 'do this');
 SELECT is((SELECT problem || ', ' || hint FROM tenfold.relay_status), 'because, do this', 'it refuses, and says why');
 SELECT throws_ok($$SELECT tenfold.adopt_kafka_marker('kafka:r', 'nobody')$$, '22023', NULL, 'nobody to believe');

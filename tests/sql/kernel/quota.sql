@@ -46,6 +46,8 @@ SELECT is(tenfold._until_next_day(zone, at) / 3600, hours::float8, zone || ' ' |
   ('UTC', timestamptz '2026-07-01 00:00Z', 24), ('Europe/Paris', '2026-03-28 23:00Z', 23), ('Europe/Paris', '2026-10-24 22:00Z', 25),
   ('America/New_York', '2026-03-08 05:00Z', 23), ('America/New_York', '2026-11-01 04:00Z', 25),
   ('Africa/Cairo', '2024-04-24 22:00Z', 24), ('Africa/Cairo', '2024-04-25 22:00Z', 23)) AS t(zone, at, hours);
+SELECT throws_ok(format('SELECT tenfold._until_next_day($$UTC$$, %L)', at), '22023', NULL, 'a day that has no next: ' || at)
+  FROM unnest('{infinity,-infinity,294276-12-31 23:59:59Z}'::text[]) at;
 SELECT is_empty($$
   SELECT h FROM generate_series(timestamptz '2026-01-01 00:30Z', '2026-12-31 23:30Z', '1 hour') h
   WHERE tenfold._provider_day('Europe/Paris', h + make_interval(secs => tenfold._until_next_day('Europe/Paris', h))) <> tenfold._provider_day('Europe/Paris', h) + 1
