@@ -79,6 +79,8 @@ constexpr std::array rows{
             "no source reads this topic or partition of Kafka"},
     CodeRow{Code::stale_kafka_offset, "TF062", "stale_kafka_offset", 409,
             "a partition of Kafka is at another offset, or another's"},
+    CodeRow{Code::sequence_exhausted, "2200H", "sequence_exhausted", 400,
+            "a sequence has no number left that an id has room for"},
 };
 
 constexpr bool in_order() {

@@ -60,6 +60,7 @@ enum class Code {
   relay_refuses_nothing,
   unknown_kafka_sink,
   stale_kafka_offset,
+  sequence_exhausted,
 };
 
 struct CodeRow {

@@ -4,6 +4,15 @@ REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA tenfold FROM PUBLIC;
 GRANT USAGE ON SCHEMA tenfold TO tenfold_anonymous, tenfold_worker;
 GRANT EXECUTE ON FUNCTION tenfold.version(), tenfold.current_subject(), tenfold.request_claims(), tenfold.caller_role()
   TO tenfold_anonymous, tenfold_worker;
+-- Whoever reads an id may ask where its row lies; who makes rows makes ids.
+GRANT EXECUTE ON FUNCTION
+  tenfold.bucket_of_key(text), tenfold.bucket_of_key(bigint), tenfold.bucket_of_key(uuid), tenfold._bucket_of_key(text),
+  tenfold.bucket_of(bigint), tenfold._bucket_of_id(bigint), tenfold.bucket_of(uuid), tenfold._bucket_of_uuid(uuid),
+  tenfold.uuid_v5(uuid, text), tenfold._uuid_v5(uuid, text)
+TO tenfold_anonymous, tenfold_worker;
+GRANT EXECUTE ON FUNCTION
+  tenfold.next_id(regclass, int), tenfold._next_id(regclass, int), tenfold.uuid_v7(int), tenfold._uuid_v7(int)
+TO tenfold_worker, tenfold_operator;
 GRANT SELECT ON tenfold.error_code TO tenfold_anonymous, tenfold_worker;
 GRANT EXECUTE ON FUNCTION tenfold._error_codes(), tenfold._with_next_link(json), tenfold._json_texts(jsonb, text, int),
   tenfold._in_range(text, anycompatible, anycompatible, anycompatible), tenfold._checked_keep(interval) TO tenfold_anonymous, tenfold_worker;

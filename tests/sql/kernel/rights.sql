@@ -20,6 +20,8 @@ END $$;
 
 CREATE FUNCTION public.take_rights(topic text, keys text[], payloads jsonb[], headers jsonb[]) RETURNS void LANGUAGE sql AS '';
 
+CREATE SEQUENCE numbers_of_all;
+GRANT USAGE ON SEQUENCE numbers_of_all TO PUBLIC;
 CREATE TEMP TABLE role (name text, kind text[]);
 INSERT INTO role VALUES
   ('tenfold_anonymous', '{all}'), ('tenfold_user', '{all}'), ('tenfold_merchant', '{all}'), ('tenfold_worker', '{all,worker,jobs}'),
@@ -48,6 +50,14 @@ INSERT INTO deed VALUES
   ('hotel.purge_rejected', $$hotel.purge_rejected()$$, 'operator'),
   ('tenfold.version', $$tenfold.version()$$, 'all'),
   ('tenfold.current_subject', $$tenfold.current_subject()$$, 'all'),
+  ('tenfold.bucket_of_key', $$tenfold.bucket_of_key('a')$$, 'all'),
+  ('tenfold.bucket_of_key', $$tenfold.bucket_of_key(1)$$, 'all'),
+  ('tenfold.bucket_of_key', $$tenfold.bucket_of_key('00000000-0000-0000-0000-000000000001'::uuid)$$, 'all'),
+  ('tenfold.bucket_of', $$tenfold.bucket_of(1)$$, 'all'),
+  ('tenfold.bucket_of', $$tenfold.bucket_of('017f22e2-79b0-7cc3-98c4-dc0c0c07398f'::uuid)$$, 'all'),
+  ('tenfold.uuid_v5', $$tenfold.uuid_v5('00000000-0000-0000-0000-000000000001', 'a')$$, 'all'),
+  ('tenfold.uuid_v7', $$tenfold.uuid_v7(1)$$, 'jobs'),
+  ('tenfold.next_id', $$tenfold.next_id('numbers_of_all', 1)$$, 'jobs'),
   ('tenfold.cache_clear', $$tenfold.cache_clear('x')$$, 'operator'),
   ('hotel.search_json', $$hotel.search_json('{"country": "FR"}')$$, 'all'),
   ('tenfold.take_permit', $$tenfold.take_permit('default', 'x')$$, 'operator'),
