@@ -27,10 +27,8 @@ daemon: ## builds the daemon `tenfold`: build/sidecar/sidecar/tenfold
 install: build ## … and installs it into the Postgres of this machine
 	@dev/install $(PG_CONFIG)
 
-demo: ## from nothing to a running cluster with a million hotels, searches, jobs and events; KAFKA=1: events through a broker
-	@dev/deps build demo $(if $(with_kafka),kafka)
-	@$(MAKE) --no-print-directory install daemon
-	@dev/demo $(if $(with_kafka),--kafka)
+demo: ## from nothing to a running cluster and what each system does; SYSTEM=hotel: only that one; KAFKA=1: events through a broker
+	@dev/demo/run $(if $(with_kafka),--kafka) $(if $(SYSTEM),--system=$(SYSTEM))
 
 demo-stop: ## stops it; the data stays, `make demo` starts it again
 	@dev/nginx stop .run/demo

@@ -4,7 +4,7 @@ import sys
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
+DEV = Path(__file__).resolve().parents[1]
 LONGEST = 30  # seconds that anything here may take
 
 
@@ -21,12 +21,12 @@ class Database:
         print('\n'.join(f'       {line}' for line in [f'psql: {sql}', *self.run('-Pfooter=off', sql).strip('\n').split('\n')]))
 
     def run(self, form, sql):
-        command = [HERE / 'cluster', 'psql', self.cluster, '-Xq', '-v', 'ON_ERROR_STOP=1', form, '-c', sql]
+        command = [DEV / 'cluster', 'psql', self.cluster, '-Xq', '-v', 'ON_ERROR_STOP=1', form, '-c', sql]
         return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
 
     def tenfold(self, words):
         """What the daemon's program prints, run as the cluster's owner on a copy that he may enter."""
-        command = [HERE / 'daemon', 'tool', self.cluster, *words]
+        command = [DEV / 'daemon', 'tool', self.cluster, *words]
         return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
 
     def check(self, sql, wanted, what):

@@ -1,4 +1,4 @@
--- The searches that `make demo` prints.
+-- The searches that the demo prints.
 \set ON_ERROR_STOP on
 \pset footer off
 \timing on
