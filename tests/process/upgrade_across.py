@@ -41,3 +41,13 @@ def go_on(cluster, before):
         events = events_across.go_on(db, before['relayed'])
         claimed = db.execute("SELECT count(*) FROM tenfold.claim_jobs('mail', 'w', 2)").fetchone()
     return as_json({'hotels': hotels, 'nearest': sorted(nearest), 'claimed': claimed, 'events': events})
+
+
+def version(cluster):
+    with connect(cluster) as db:
+        return db.info.server_version
+
+
+def unscheduled(db):
+    """How many jobs pg_cron does not know."""
+    return db.execute('SELECT count(*) FROM tenfold.scheduled_job_status WHERE NOT scheduled').fetchone()[0]

@@ -20,10 +20,12 @@ class Cluster:
 
     Every keyword is an option of `dev/cluster start`; settings is a dict of postgresql.conf's. One that is installed has
     all that install_tenfold() makes, as a copy of a cluster that is made once: to Postgres all copies are the same.
+    pg_config: of another server than dev/cluster takes.
     """
 
-    def __init__(self, path, preload='', port=None, settings=None, installed=False):
+    def __init__(self, path, preload='', port=None, settings=None, installed=False, pg_config=None):
         self.path = Path(path)
+        self.server = {'PG_CONFIG': str(pg_config)} if pg_config else {}
         self.options = ['--fast', '--preload', preload, '--set', f'tenfold.jwks_file={KEYS}']
         self.installed = installed
         if port:
@@ -88,7 +90,7 @@ class Cluster:
     def _run(self, command, *arguments):
         """An interrupt waits for the tool to end (run() would kill it and leave half a cluster)."""
         with subprocess.Popen([TOOL, command, self.path, *arguments], text=True, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as tool:
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | self.server) as tool:
             output, errors = tool.communicate()
         if tool.returncode:
             raise RuntimeError(f'dev/cluster {command} {self.path}: {errors.strip()}')

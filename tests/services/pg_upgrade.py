@@ -1,6 +1,9 @@
 """pg_upgrade from one cluster of services.cluster into another, as its manual says."""
 import os
+import re
+import shutil
 import subprocess
+from pathlib import Path
 
 from services.cluster import TOOL
 
@@ -26,3 +29,28 @@ def pg_upgrade(old, new, old_bindir, new_bindir):
 
 def log_of(home):
     return subprocess.run(f'grep -rh -A5 ERROR {home}/data/pg_upgrade_output.d', shell=True, capture_output=True, text=True).stdout
+
+
+def lend_server(root, place):
+    """Copies this machine's server with its extensions below place, in a chroot at root, and the libraries that are absent there.
+
+    A server finds its files by where its programs are, as long as the last folders are those of its package.
+    """
+    bindir = Path(bindir_of())
+    skipped = shutil.ignore_patterns('bitcode', 'llvmjit*')  # without them there is no JIT, which would need another LLVM
+    for folder in (bindir, Path(config_of(bindir, 'pkglibdir')), Path(config_of(bindir, 'sharedir'))):
+        shutil.copytree(folder, place / folder.relative_to('/usr'), ignore=skipped, ignore_dangling_symlinks=True)
+    (place / 'libraries').mkdir()
+    for library in libraries_of(bindir / 'postgres', *Path(config_of(bindir, 'pkglibdir')).glob('*.so')):
+        if not (root / library.lstrip('/')).exists():
+            shutil.copy(library, place / 'libraries')
+    return place / bindir.relative_to('/usr') / 'pg_config'
+
+
+def config_of(bindir, name):
+    return subprocess.check_output([bindir / 'pg_config', f'--{name}'], text=True).strip()
+
+
+def libraries_of(*files):
+    found = subprocess.run(['ldd', *files], capture_output=True, text=True, check=True).stdout
+    return sorted(set(re.findall(r'=> (/\S+)', found)))
