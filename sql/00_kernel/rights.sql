@@ -4,6 +4,8 @@ REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA tenfold FROM PUBLIC;
 GRANT USAGE ON SCHEMA tenfold TO tenfold_anonymous, tenfold_worker;
 GRANT EXECUTE ON FUNCTION tenfold.version(), tenfold.current_subject(), tenfold.request_claims(), tenfold.caller_role()
   TO tenfold_anonymous, tenfold_worker;
+GRANT EXECUTE ON FUNCTION tenfold.currency_digits(text), tenfold.currency_of(text), tenfold.to_minor(numeric, text),
+  tenfold.from_minor(bigint, text) TO tenfold_anonymous, tenfold_worker;
 GRANT SELECT ON tenfold.error_code TO tenfold_anonymous, tenfold_worker;
 GRANT EXECUTE ON FUNCTION tenfold._error_codes(), tenfold._with_next_link(json), tenfold._json_texts(jsonb, text, int),
   tenfold._in_range(text, anycompatible, anycompatible, anycompatible), tenfold._checked_keep(interval) TO tenfold_anonymous, tenfold_worker;
