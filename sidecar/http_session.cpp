@@ -72,6 +72,8 @@ std::string_view meaning_of(int status) {
       return "the request did not arrive in the time that this server waits";
     case 413:
       return "the body is larger than this server takes";
+    case 414:
+      return "the path and its query are longer than this server takes";
     case 431:
       return "the headers are larger than this server takes";
     default:
@@ -129,10 +131,19 @@ Task<bool> HttpSession<Stream>::serve_request() {
   HttpRequest request;
   const auto failure = co_await read_in_time(parser, request);
   if (failure) {
-    co_await refuse(failure);
+    const int status = status_of(failure);
+    co_await refuse(status == 431 && is_in_first_line(parser) ? 414 : status);
     co_return false;
   }
   co_return co_await answer_request(request, parser.get().keep_alive());
+}
+
+// Whether what was read ends within the path and its query. Beast may look for the end of all headers first.
+template <class Stream>
+bool HttpSession<Stream>::is_in_first_line(const Parser& parser) const {
+  const auto read = buffer_.cdata();
+  const std::string_view text(static_cast<const char*>(read.data()), read.size());
+  return parser.get().target().empty() && text.find('\n') == std::string_view::npos;
 }
 
 // The deadline ends the reading, where Beast's own would close the socket: who was slow is told so.
@@ -260,8 +271,7 @@ void HttpSession<Stream>::add_header(HttpRequest& request, std::string_view name
 
 // The connection ends here.
 template <class Stream>
-Task<void> HttpSession<Stream>::refuse(beast::error_code failure) {
-  const int status = status_of(failure);
+Task<void> HttpSession<Stream>::refuse(int status) {
   if (status == 0) co_return;
   WireFrame frame{server_.date(), {}};
   frame.keep_alive = false;

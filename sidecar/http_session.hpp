@@ -45,7 +45,8 @@ class HttpSession {
   void watch_deadline(std::weak_ptr<bool> is_late);
   Task<bool> answer_request(const HttpRequest& request, bool keep_alive);
   Task<HttpAnswer> ask_handler(const HttpRequest& request);
-  Task<void> refuse(beast::error_code failure);
+  bool is_in_first_line(const Parser& parser) const;
+  Task<void> refuse(int status);
   Task<void> drop_the_rest();
   Task<bool> write(const HttpAnswer& answer, const WireFrame& frame);
   HttpRequest view_of(const Parser::value_type& message);

@@ -32,18 +32,20 @@ END;
 COMMENT ON FUNCTION tenfold._nginx_location IS 'what nginx''s location of a route matches: the whole path, each id by its pattern, as $path_NAME';
 
 -- An if of nginx holds no other if: the form is made before the method is looked at. Every value has a & before it, the
--- first one, too; nginx.conf takes that away.
+-- first one, too; nginx.conf takes that away. What a page's Link repeats is the form without the ids of the path.
 CREATE OR REPLACE FUNCTION tenfold._nginx_form(route tenfold.route) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-  SELECT format(E'    set $form "%s";\n    set $missing "";\n', string_agg(format('&%s=$path_%1$s', p.value ->> 'name'), '') FILTER (WHERE p.value ->> 'in' = 'path'))
-    || coalesce(string_agg(format(E'    if ($arg_%s = "") { set $missing %1$s; }\n', p.value ->> 'name'), '' ORDER BY p.ordinality DESC)
+  SELECT E'    set $form "";\n    set $missing "";\n' || coalesce(string_agg(format(E'    if ($arg_%s = "") { set $missing %1$s; }\n', p.value ->> 'name'), '' ORDER BY p.ordinality DESC)
                 FILTER (WHERE p.value @> '{"in": "query", "required": true}'), '')
     || coalesce(string_agg(format(E'    if ($arg_%s != "") { set $form "$form&%1$s=$arg_%1$s"; }\n', p.value ->> 'name'), '' ORDER BY p.ordinality)
                 FILTER (WHERE p.value ->> 'in' = 'query'), '')
+    || E'    set $query $form;\n'
+    || coalesce('    set $form "' || string_agg(format('&%s=$path_%1$s', p.value ->> 'name'), '' ORDER BY p.ordinality)
+                FILTER (WHERE p.value ->> 'in' = 'path') || E'$form";\n', '')
   FROM jsonb_array_elements(route.parameters) WITH ORDINALITY p;
 END;
-COMMENT ON FUNCTION tenfold._nginx_form IS 'sets $form to what a function of shape F gets, and nothing else of the request, and $missing to a parameter that it lacks';
+COMMENT ON FUNCTION tenfold._nginx_form IS 'sets $form to what a function of shape F gets, and nothing else of the request, $query to what of it came in the query, and $missing to a parameter that it lacks';
 
 -- PostgREST gives what Accept asks for: of a text/plain, a client that asks for anything would get a string of JSON; of a
 -- table, one that asks for CSV would get that.

@@ -7,6 +7,8 @@ INSERT INTO tenfold.api_schema (module, name, schema) VALUES
     "city": {"type": "string"}, "lat": {"type": "number"}, "lng": {"type": "number"}, "geohash": {"type": "string"},
     "stars": {"type": ["integer", "null"]}, "rating_average": {"type": ["number", "null"]}, "rating_count": {"type": "integer"},
     "average_price_minor": {"type": ["integer", "null"], "description": "of a night, in minor units"}, "currency": {"type": ["string", "null"], "description": "ISO 4217"},
+    "average_price": {"type": ["number", "null"], "description": "the same as a decimal of the currency"},
+    "description": {"type": ["string", "null"]}, "address": {"type": ["string", "null"]},
     "price_range": {"type": ["string", "null"], "enum": ["$", "$$", "$$$", "$$$$", null]}, "amenities": {"type": "array", "items": {"type": "string"}},
     "version": {"type": "integer", "description": "the ETag"}, "updated_at": {"type": "string", "format": "date-time"}}}'),
   ('hotel', 'NearbyHotel', '{"type": "object", "required": ["hotel_id", "name", "country", "city", "distance_m", "lat", "lng"], "properties": {
@@ -24,11 +26,17 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+  farthest_m CONSTANT double precision := 20003932;  -- on Earth
+  radius_m double precision := CASE WHEN radius * 1000 < farthest_m THEN radius * 1000 END;  -- NULL: everywhere
   hotels json;
   next_cursor text;
 BEGIN
   IF coalesce(checkin, checkout) IS NOT NULL OR guests IS NOT NULL THEN
     PERFORM tenfold.raise_http('0A000', 'nearby search by dates is not available yet', hint => 'Leave out checkin, checkout and guests.');
+  END IF;
+  IF radius NOT BETWEEN 0 AND 20038 THEN
+    PERFORM tenfold.raise_http('TFG02', format('radius %s km out of range', radius),
+      hint => 'A radius is in kilometers, from 0 to 20038; leave it out to search everywhere.');
   END IF;
   IF cursor !~ '^[0-9.e+-]{1,30}_[0-9]{1,19}$' THEN
     RAISE EXCEPTION 'the cursor is not "%"', left(cursor, 100) USING ERRCODE = '22023', HINT = 'Send the next of the page before, as it was.';
@@ -39,7 +47,7 @@ BEGIN
   SELECT json_agg(n ORDER BY n.distance_m, n.hotel_id),
     (array_agg(tenfold._exact(n.distance_m) || '_' || n.hotel_id ORDER BY n.distance_m, n.hotel_id))["limit"] INTO hotels, next_cursor FROM (
     SELECT n.hotel_id, h.name, h.country, h.city, n.distance_m, n.place_lat AS lat, n.place_lng AS lng, n.stars, n.rating, n.price_range
-    FROM hotel.nearby(lat, lng, radius, min_stars, min_rating, string_to_array(price, ','), string_to_array(amenities, ','), "limit",
+    FROM hotel.nearby(lat, lng, radius_m, min_stars, min_rating, string_to_array(price, ','), string_to_array(amenities, ','), "limit",
       split_part(cursor, '_', 1)::double precision, split_part(cursor, '_', 2)::bigint) n
     LEFT JOIN hotel.hotel h USING (hotel_id)) n;  -- outer: the search runs, and checks its arguments, whatever the plan
   RETURN tenfold._with_next_link(json_build_object('next', next_cursor, 'hotels', coalesce(hotels, '[]')));
@@ -53,7 +61,7 @@ INSERT INTO tenfold.route (module, method, path, shape, function, parameters, re
    'tenfold_api.hotels_nearby(double precision, double precision, double precision, int, double precision, text, text, date, date, int, int, text)',
    E'[{"name": "lat", "in": "query", "required": true, "pattern": "-?[0-9]{1,2}(\\\\.[0-9]{1,15})?", "description": "degrees, WGS84"},
      {"name": "lng", "in": "query", "required": true, "pattern": "-?[0-9]{1,3}(\\\\.[0-9]{1,15})?", "description": "degrees, WGS84"},
-     {"name": "radius", "in": "query", "pattern": "[0-9]{1,8}(\\\\.[0-9]{1,9})?", "description": "meters; without it: the nearest, wherever they are"},
+     {"name": "radius", "in": "query", "pattern": "[0-9]{1,5}(\\\\.[0-9]{1,9})?", "description": "kilometers, 0 to 20038; without it: the nearest, wherever they are"},
      {"name": "min_stars", "in": "query", "pattern": "[0-9]"},
      {"name": "min_rating", "in": "query", "pattern": "[0-9](\\\\.[0-9]{1,2})?"},
      {"name": "price", "in": "query", "pattern": "\\\\${1,4}(,\\\\${1,4}){0,3}", "description": "any of $ to $$$$, with commas between"},
@@ -66,33 +74,36 @@ INSERT INTO tenfold.route (module, method, path, shape, function, parameters, re
    '{"type": "object", "required": ["hotels", "next"], "properties": {
      "hotels": {"type": "array", "items": {"$ref": "#/components/schemas/NearbyHotel"}},
      "next": {"type": ["string", "null"], "description": "the cursor of the next page; null: this is the last"}}}',
-   '{501}', 'search', '{"query": {"lat": 19.076, "lng": 72.8777, "radius": 5000, "limit": 3}}');
+   '{501}', 'search', '{"query": {"lat": 19.076, "lng": 72.8777, "radius": 5, "limit": 3}}');
 
 -- Cached for five minutes, and never older than the last change of a hotel in its country; cache_clear('hotel') ends them all.
 CREATE OR REPLACE FUNCTION tenfold_api.hotels_search(
   country text DEFAULT NULL, city text DEFAULT NULL, q text DEFAULT NULL, checkin date DEFAULT NULL, checkout date DEFAULT NULL, guests int DEFAULT NULL,
-  min_price bigint DEFAULT NULL, max_price bigint DEFAULT NULL, currency text DEFAULT NULL, amenities text DEFAULT NULL,
+  min_price numeric DEFAULT NULL, max_price numeric DEFAULT NULL, min_price_minor bigint DEFAULT NULL, max_price_minor bigint DEFAULT NULL,
+  currency text DEFAULT NULL, amenities text DEFAULT NULL,
   min_stars int DEFAULT NULL, min_rating numeric DEFAULT NULL, sort text DEFAULT NULL, "limit" int DEFAULT NULL, cursor text DEFAULT NULL) RETURNS json
 LANGUAGE tenfold_cached STABLE
 AS $$
   -- keep 300 s; tags hotel, hotel:{country}; link next
   SELECT hotel.search_json(jsonb_strip_nulls(to_jsonb(ROW(country, lower(city), q, checkin, checkout, guests, min_price, max_price,
-    currency, string_to_array(amenities, ','), min_stars, min_rating, sort, "limit", cursor)::hotel.search_query)))
+    min_price_minor, max_price_minor, currency, string_to_array(amenities, ','), min_stars, min_rating, sort, "limit", cursor)::hotel.search_query)))
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold_api.hotels_search FROM PUBLIC;
 COMMENT ON FUNCTION tenfold_api.hotels_search IS
   'Hotels of a country or a city, with how many there are by stars, price range and amenity. The header Link leads to the next page.';
 INSERT INTO tenfold.route (module, method, path, shape, function, parameters, response, errors, example) VALUES
   ('hotel', 'GET', '/hotels/search', 'F',
-   'tenfold_api.hotels_search(text, text, text, date, date, int, bigint, bigint, text, text, int, numeric, text, int, text)',
+   'tenfold_api.hotels_search(text, text, text, date, date, int, numeric, numeric, bigint, bigint, text, text, int, numeric, text, int, text)',
    E'[{"name": "country", "in": "query", "pattern": "[A-Z]{2}", "description": "ISO 3166-1 alpha-2; this or a city is required"},
      {"name": "city", "in": "query", "pattern": ".{1,200}"},
      {"name": "q", "in": "query", "pattern": ".{1,200}", "description": "words of the name"},
      {"name": "checkin", "in": "query", "pattern": "[0-9]{4}-[0-9]{2}-[0-9]{2}", "description": "not available yet (501)"},
      {"name": "checkout", "in": "query", "pattern": "[0-9]{4}-[0-9]{2}-[0-9]{2}", "description": "not available yet (501)"},
      {"name": "guests", "in": "query", "pattern": "[0-9]{1,3}", "description": "not available yet (501)"},
-     {"name": "min_price", "in": "query", "pattern": "[0-9]{1,15}", "description": "of a night, in minor units"},
-     {"name": "max_price", "in": "query", "pattern": "[0-9]{1,15}", "description": "of a night, in minor units"},
+     {"name": "min_price", "in": "query", "pattern": "[0-9]{1,15}(\\\\.[0-9]{1,4})?", "description": "of a night, a decimal of the hotel''s currency"},
+     {"name": "max_price", "in": "query", "pattern": "[0-9]{1,15}(\\\\.[0-9]{1,4})?", "description": "of a night, a decimal of the hotel''s currency"},
+     {"name": "min_price_minor", "in": "query", "pattern": "[0-9]{1,15}", "description": "of a night, in minor units"},
+     {"name": "max_price_minor", "in": "query", "pattern": "[0-9]{1,15}", "description": "of a night, in minor units"},
      {"name": "currency", "in": "query", "pattern": "[A-Z]{3}", "description": "ISO 4217"},
      {"name": "amenities", "in": "query", "pattern": "[a-z0-9_,]{1,800}", "description": "all of these: wifi,pool"},
      {"name": "min_stars", "in": "query", "pattern": "[0-9]"},
@@ -158,7 +169,7 @@ COMMENT ON FUNCTION hotel._expected_version IS
   'the version that If-Match names: of several the hotel''s own, if it is there; NULL without it. Errors: TFH05 (412) it names none';
 
 -- On the locked row: one that was read before may get another owner, or be added again by one, before it is changed.
-CREATE OR REPLACE FUNCTION hotel._lock_own_hotel(wanted bigint) RETURNS void
+CREATE OR REPLACE FUNCTION hotel._lock_own_hotel(wanted bigint) RETURNS hotel.hotel
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -169,24 +180,93 @@ BEGIN
     RAISE EXCEPTION 'hotel % belongs to another account', wanted
       USING ERRCODE = '42501', HINT = 'Merchants change their own hotels, operators all of them.';
   END IF;
+  RETURN locked;
 END
 $$;
 COMMENT ON FUNCTION hotel._lock_own_hotel IS
-  'locks a hotel''s row. Errors: 42501 (403) it is somebody else''s and the caller no operator, TFH04 (404) there is none';
+  'a hotel''s row, locked. Errors: 42501 (403) it is somebody else''s and the caller no operator, TFH04 (404) there is none';
+
+-- The original's names for what is called otherwise here.
+CREATE OR REPLACE FUNCTION hotel._original_values(body jsonb, country text, currency text) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  renamed jsonb := coalesce((SELECT jsonb_object_agg(n.ours, body -> n.theirs)
+    FROM (VALUES ('latitude', 'lat'), ('longitude', 'lng'), ('star_rating', 'stars')) AS n(theirs, ours) WHERE body ? n.theirs), '{}');
+  amount numeric := body ->> 'average_price';
+  money text := coalesce(body ->> 'currency', currency, tenfold.currency_of(country));
+BEGIN
+  IF amount IS NOT NULL AND money IS NULL THEN
+    RAISE EXCEPTION 'the price lacks a currency' USING ERRCODE = '22023', HINT = 'Add "currency", as in ISO 4217: "EUR".';
+  ELSIF amount IS NOT NULL THEN
+    renamed := renamed || jsonb_build_object('average_price_minor', tenfold.to_minor(amount, money), 'currency', money);
+  ELSIF body ? 'average_price' THEN
+    renamed := renamed || '{"average_price_minor": null}';
+  END IF;
+  RETURN renamed;
+END
+$$;
+COMMENT ON FUNCTION hotel._original_values IS
+  'latitude, longitude, star_rating and average_price of a body, by our names and in our units; a price without a currency is in the hotel''s, else in its country''s. Errors: those of tenfold.to_minor, 22023 no currency';
+
+CREATE OR REPLACE FUNCTION hotel._amenity_array(amenities jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  wrong text;
+BEGIN
+  IF jsonb_typeof(amenities) <> 'object' THEN
+    RETURN amenities;
+  END IF;
+  SELECT a.key INTO wrong FROM jsonb_each(amenities) a WHERE jsonb_typeof(a.value) <> 'boolean' LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'the amenity "%" is neither true nor false', left(wrong, 100) USING ERRCODE = '22023', HINT = 'For example {"wifi": true}.';
+  END IF;
+  RETURN (SELECT coalesce(jsonb_agg(a.key), '[]') FROM jsonb_each(amenities) a WHERE a.value = 'true');
+END
+$$;
+COMMENT ON FUNCTION hotel._amenity_array IS 'amenities as {"wifi": true, "pool": false}, as the array ["wifi"]; anything else as it is. Errors: 22023 neither true nor false';
+
+CREATE OR REPLACE FUNCTION hotel._in_our_names(body jsonb, country text, currency text DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  renamed jsonb := hotel._original_values(body, country, currency);
+  wrong text;
+BEGIN
+  SELECT r.key INTO wrong FROM jsonb_each(renamed) r WHERE r.key <> 'currency' AND body -> r.key <> r.value LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'the body says "%" twice, and differently', wrong
+      USING ERRCODE = '22023', HINT = 'Leave out one of lat and latitude, lng and longitude, stars and star_rating, average_price_minor and average_price.';
+  END IF;
+  RETURN body - '{latitude,longitude,star_rating,average_price}'::text[] || renamed
+    || CASE WHEN body ? 'amenities' THEN jsonb_build_object('amenities', hotel._amenity_array(body -> 'amenities')) ELSE '{}' END;
+END
+$$;
+COMMENT ON FUNCTION hotel._in_our_names IS
+  'a body that may name its members as the original did, as hotel.update_hotel() wants it. Errors: 22023 both names, with values that differ';
 
 CREATE OR REPLACE FUNCTION tenfold_api.add_hotel(jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+  body jsonb;
   added bigint;
   detail text;
   hint text;
 BEGIN
   PERFORM tenfold.check_body($1, 'POST', '/hotels');
-  added := hotel.add_hotel($1 ->> 'name', $1 ->> 'country', $1 ->> 'city', ($1 ->> 'lat')::numeric, ($1 ->> 'lng')::numeric,
-    ($1 ->> 'stars')::int, tenfold._json_texts($1 -> 'amenities', 'amenities', 100), ($1 ->> 'average_price_minor')::bigint,
-    $1 ->> 'currency', reference => $1 ->> 'reference');
+  body := hotel._in_our_names($1, $1 ->> 'country');
+  IF NOT body ?& '{lat,lng}' THEN
+    RAISE EXCEPTION 'the body lacks "lat" or "lng"' USING ERRCODE = '22023', HINT = 'Degrees on WGS84; also called latitude and longitude.';
+  END IF;
+  added := hotel.add_hotel(body ->> 'name', body ->> 'country', body ->> 'city', (body ->> 'lat')::numeric, (body ->> 'lng')::numeric,
+    (body ->> 'stars')::int, tenfold._json_texts(body -> 'amenities', 'amenities', 100), (body ->> 'average_price_minor')::bigint,
+    body ->> 'currency', reference => body ->> 'reference', description => body ->> 'description', address => body ->> 'address');
   RETURN hotel._answer_hotel(added, 201);
 EXCEPTION WHEN query_canceled OR OTHERS THEN
   GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
@@ -196,14 +276,31 @@ $$;
 REVOKE EXECUTE ON FUNCTION tenfold_api.add_hotel FROM PUBLIC;
 COMMENT ON FUNCTION tenfold_api.add_hotel IS
   'Adds a hotel, which belongs to the account of the token. The same reference and country again updates it: so a request may be repeated.';
+
+-- What may be said of a hotel: what POST and PUT have in common.
+CREATE OR REPLACE FUNCTION hotel._changes_schema() RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '{"type": "object", "additionalProperties": false, "properties": {
+  "name": {"type": "string", "maxLength": 200}, "city": {"type": "string", "maxLength": 200},
+  "description": {"type": ["string", "null"], "maxLength": 4000}, "address": {"type": ["string", "null"], "maxLength": 500},
+  "lat": {"type": "number", "minimum": -90, "maximum": 90}, "lng": {"type": "number", "minimum": -180, "maximum": 180},
+  "latitude": {"type": "number", "minimum": -90, "maximum": 90, "description": "lat"},
+  "longitude": {"type": "number", "minimum": -180, "maximum": 180, "description": "lng"},
+  "stars": {"type": ["integer", "null"], "minimum": 1, "maximum": 5},
+  "star_rating": {"type": ["integer", "null"], "minimum": 1, "maximum": 5, "description": "stars"},
+  "amenities": {"type": ["array", "object"], "items": {"type": "string"}, "additionalProperties": {"type": "boolean"},
+    "description": "codes, or each with true or false"},
+  "average_price_minor": {"type": ["integer", "null"], "minimum": 0, "description": "of a night, in minor units of the currency"},
+  "average_price": {"type": ["number", "null"], "minimum": 0, "description": "the same as a decimal; without a currency it is in the country''s"},
+  "currency": {"type": ["string", "null"], "pattern": "^[A-Z]{3}$"}}}'::jsonb;
+COMMENT ON FUNCTION hotel._changes_schema IS 'the JSON Schema of what PUT may change of a hotel, and POST may say of it';
+
 INSERT INTO tenfold.route (module, method, path, shape, function, body, response, success_status, errors, roles, example) VALUES
   ('hotel', 'POST', '/hotels', 'J', 'tenfold_api.add_hotel(jsonb)',
-   '{"type": "object", "required": ["name", "country", "city", "lat", "lng"], "additionalProperties": false, "properties": {
-     "name": {"type": "string", "maxLength": 200}, "country": {"type": "string", "pattern": "^[A-Z]{2}$"}, "city": {"type": "string", "maxLength": 200},
-     "lat": {"type": "number", "minimum": -90, "maximum": 90}, "lng": {"type": "number", "minimum": -180, "maximum": 180},
-     "stars": {"type": ["integer", "null"], "minimum": 1, "maximum": 5}, "amenities": {"type": "array", "items": {"type": "string"}},
-     "average_price_minor": {"type": ["integer", "null"], "minimum": 0}, "currency": {"type": ["string", "null"], "pattern": "^[A-Z]{3}$"},
-     "reference": {"type": "string", "description": "your own name for it"}}}',
+   jsonb_set(hotel._changes_schema() || '{"required": ["name", "country", "city"],
+     "allOf": [{"anyOf": [{"required": ["lat"]}, {"required": ["latitude"]}]}, {"anyOf": [{"required": ["lng"]}, {"required": ["longitude"]}]}]}',
+     '{properties}', hotel._changes_schema() -> 'properties' || '{"country": {"type": "string", "pattern": "^[A-Z]{2}$"},
+     "reference": {"type": "string", "description": "your own name for it"}}'),
    '{"$ref": "#/components/schemas/Hotel"}', 201, '{}', '{tenfold_merchant}',
    '{"body": {"name": "Taj Mahal Palace", "country": "IN", "city": "Mumbai", "lat": 18.9217, "lng": 72.8332, "stars": 5, "amenities": ["wifi", "pool"],
      "average_price_minor": 2400000, "currency": "INR", "reference": "taj"}}');
@@ -214,12 +311,13 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   wanted bigint := tenfold.path_value('id')::bigint;
+  old hotel.hotel;
   detail text;
   hint text;
 BEGIN
   PERFORM tenfold.check_body($1, 'PUT', '/hotels/:id');
-  PERFORM hotel._lock_own_hotel(wanted);
-  PERFORM hotel.update_hotel(wanted, $1, hotel._expected_version(wanted));
+  old := hotel._lock_own_hotel(wanted);
+  PERFORM hotel.update_hotel(wanted, hotel._in_our_names($1, old.country, old.currency), hotel._expected_version(wanted));
   RETURN hotel._answer_hotel(wanted, 200);
 EXCEPTION WHEN query_canceled OR OTHERS THEN
   GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
@@ -231,11 +329,7 @@ COMMENT ON FUNCTION tenfold_api.update_hotel IS
   'Changes what the body names, and leaves the rest. With If-Match only if the hotel is still the one that was read, else 412.';
 INSERT INTO tenfold.route (module, method, path, shape, function, parameters, body, response, errors, roles, example) VALUES
   ('hotel', 'PUT', '/hotels/:id', 'J', 'tenfold_api.update_hotel(jsonb)', '[{"name": "id", "in": "path", "pattern": "[0-9]{1,18}"}]',
-   '{"type": "object", "additionalProperties": false, "properties": {
-     "name": {"type": "string", "maxLength": 200}, "city": {"type": "string", "maxLength": 200},
-     "lat": {"type": "number", "minimum": -90, "maximum": 90}, "lng": {"type": "number", "minimum": -180, "maximum": 180},
-     "stars": {"type": ["integer", "null"], "minimum": 1, "maximum": 5}, "amenities": {"type": "array", "items": {"type": "string"}},
-     "average_price_minor": {"type": ["integer", "null"], "minimum": 0}, "currency": {"type": ["string", "null"], "pattern": "^[A-Z]{3}$"}}}',
+   hotel._changes_schema(),
    '{"$ref": "#/components/schemas/Hotel"}', '{404, 412}', '{tenfold_merchant}', '{"path": {"id": 1}, "body": {"stars": 4}}');
 
 CREATE OR REPLACE FUNCTION tenfold_api.remove_hotel(id bigint) RETURNS void

@@ -43,10 +43,11 @@ ALTER TABLE hotel.amenity ENABLE ALWAYS TRIGGER amenity_changed;
 
 -- In plpgsql for its speed: kept plans more than halve a call. Columns win over parameters, for ON CONFLICT's sake: in
 -- VALUES there are none.
+DROP FUNCTION IF EXISTS hotel.add_hotel(text, text, text, numeric, numeric, int, text[], bigint, text, uuid, text);  -- until 0.0.1
 CREATE OR REPLACE FUNCTION hotel.add_hotel(
   name text, country text, city text, lat numeric, lng numeric, stars int DEFAULT NULL, amenities text[] DEFAULT '{}',
   average_price_minor bigint DEFAULT NULL, currency text DEFAULT NULL,
-  owner_id uuid DEFAULT NULL, reference text DEFAULT NULL) RETURNS bigint
+  owner_id uuid DEFAULT NULL, reference text DEFAULT NULL, description text DEFAULT NULL, address text DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -54,14 +55,17 @@ AS $$
 DECLARE
   added bigint;
 BEGIN
-  INSERT INTO hotel.hotel AS h (name, country, city, lat, lng, stars, amenities, average_price_minor, currency, price_range, owner_id, reference)
+  INSERT INTO hotel.hotel AS h (name, country, city, lat, lng, stars, amenities, average_price_minor, currency, price_range, owner_id,
+    reference, description, address)
   VALUES (name, country, city, hotel._checked_lat(lat, lng), lng, stars, tenfold._hotel_amenity_mask(coalesce(amenities, '{}')),
     average_price_minor, currency, hotel.price_range_of(average_price_minor, currency),
-    coalesce(owner_id, tenfold.current_subject(), '00000000-0000-0000-0000-000000000000'), coalesce(reference, gen_random_uuid()::text))
+    coalesce(owner_id, tenfold.current_subject(), '00000000-0000-0000-0000-000000000000'), coalesce(reference, gen_random_uuid()::text),
+    description, address)
   ON CONFLICT (owner_id, reference, country) DO UPDATE SET
-    (name, city, lat, lng, stars, amenities, average_price_minor, currency, price_range, version, updated_at, removed_at) =
+    (name, city, lat, lng, stars, amenities, average_price_minor, currency, price_range, description, address, version,
+     updated_at, removed_at) =
     (excluded.name, excluded.city, excluded.lat, excluded.lng, excluded.stars, excluded.amenities, excluded.average_price_minor,
-     excluded.currency, excluded.price_range, h.version + 1, clock_timestamp(), NULL)
+     excluded.currency, excluded.price_range, excluded.description, excluded.address, h.version + 1, clock_timestamp(), NULL)
   RETURNING h.hotel_id INTO added;
   PERFORM hotel._touch(add_hotel.country);
   RETURN added;
@@ -86,16 +90,18 @@ BEGIN
     new.amenities := tenfold._hotel_amenity_mask(tenfold._json_texts(changes -> 'amenities', 'amenities', 100));
   END IF;
   UPDATE hotel.hotel h SET
-    (name, city, lat, lng, stars, amenities, average_price_minor, currency, price_range, version, updated_at) =
+    (name, city, lat, lng, stars, amenities, average_price_minor, currency, price_range, description, address, version,
+     updated_at) =
     (new.name, new.city, hotel._checked_lat(new.lat, new.lng), new.lng, new.stars, new.amenities, new.average_price_minor,
-     new.currency, hotel.price_range_of(new.average_price_minor, new.currency), old.version + 1, clock_timestamp())
+     new.currency, hotel.price_range_of(new.average_price_minor, new.currency), new.description, new.address, old.version + 1,
+     clock_timestamp())
   WHERE h.hotel_id = old.hotel_id AND h.country = old.country;
   PERFORM hotel._touch(old.country);
   RETURN old.version + 1;
 END
 $$;
 COMMENT ON FUNCTION hotel.update_hotel IS
-  'changes what the object names (name, city, lat, lng, stars, amenities as array of codes, average_price_minor, currency) and gives the new version. '
+  'changes what the object names (name, city, lat, lng, stars, amenities as array of codes, average_price_minor, currency, description, address) and gives the new version. '
   'Errors: TFH04 no such hotel, TFH05 its version is not the expected one, 22023 unknown key, and those of hotel.add_hotel';
 
 CREATE OR REPLACE FUNCTION hotel._check_changes(changes jsonb) RETURNS void
@@ -103,7 +109,7 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  allowed CONSTANT text[] := '{name,city,lat,lng,stars,amenities,average_price_minor,currency}';
+  allowed CONSTANT text[] := '{name,city,lat,lng,stars,amenities,average_price_minor,currency,description,address}';
   unknown text;
 BEGIN
   IF changes IS NULL OR jsonb_typeof(changes) <> 'object' THEN

@@ -1,12 +1,12 @@
 -- Hotels by country or city, with facets. The answer is one JSON, so that it can be cached as it is.
 
-CREATE OR REPLACE FUNCTION hotel._search_rank(sort text, h hotel.hotel) RETURNS double precision
+CREATE OR REPLACE FUNCTION hotel._search_rank(sort text, h hotel.candidate) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE sort WHEN 'price' THEN coalesce(h.average_price_minor::double precision, 'Infinity') WHEN '-price' THEN -coalesce(h.average_price_minor, 0)
   WHEN 'stars' THEN -coalesce(h.stars, 0) ELSE -coalesce(h.rating_average, 0) END;
 COMMENT ON FUNCTION hotel._search_rank IS 'what hotels are sorted by, the least first';
 
-CREATE OR REPLACE FUNCTION hotel._matching(q jsonb) RETURNS SETOF hotel.hotel
+CREATE OR REPLACE FUNCTION hotel._matching(q jsonb) RETURNS SETOF hotel.candidate
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1000
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -14,13 +14,15 @@ DECLARE
   mask bigint := tenfold._hotel_amenity_mask(tenfold._json_texts(nullif(q -> 'amenities', 'null'), 'amenities', 100));
   words tsquery := websearch_to_tsquery('simple', q ->> 'text');
 BEGIN
-  RETURN QUERY SELECT h.* FROM hotel.hotel h
+  RETURN QUERY SELECT h.hotel_id, h.stars, h.rating_average, h.average_price_minor, h.price_range, h.amenities FROM hotel.hotel h
     WHERE h.removed_at IS NULL
       AND (q ->> 'country' IS NULL OR h.country = q ->> 'country') AND (q ->> 'city' IS NULL OR lower(h.city) = lower(q ->> 'city'))
       AND (words IS NULL OR to_tsvector('simple', h.name) @@ words) AND h.amenities & mask = mask
       AND (q ->> 'currency' IS NULL OR h.currency = q ->> 'currency')
-      AND (q ->> 'min_price' IS NULL OR h.average_price_minor >= (q ->> 'min_price')::bigint)
-      AND (q ->> 'max_price' IS NULL OR h.average_price_minor <= (q ->> 'max_price')::bigint)
+      AND (q ->> 'min_price' IS NULL OR tenfold.from_minor(h.average_price_minor, h.currency) >= (q ->> 'min_price')::numeric)
+      AND (q ->> 'max_price' IS NULL OR tenfold.from_minor(h.average_price_minor, h.currency) <= (q ->> 'max_price')::numeric)
+      AND (q ->> 'min_price_minor' IS NULL OR h.average_price_minor >= (q ->> 'min_price_minor')::bigint)
+      AND (q ->> 'max_price_minor' IS NULL OR h.average_price_minor <= (q ->> 'max_price_minor')::bigint)
       AND (q ->> 'min_stars' IS NULL OR h.stars >= (q ->> 'min_stars')::int)
       AND (q ->> 'min_rating' IS NULL OR h.rating_average >= (q ->> 'min_rating')::numeric);
 END
@@ -28,7 +30,7 @@ $$;
 COMMENT ON FUNCTION hotel._matching IS 'the hotels that a search finds, in no order';
 
 -- A text body: the SQL-standard one would name every column of hotel.hotel, a user's own included.
-CREATE OR REPLACE FUNCTION hotel._facets(matching hotel.hotel[]) RETURNS json
+CREATE OR REPLACE FUNCTION hotel._facets(matching hotel.candidate[]) RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -41,7 +43,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION hotel._facets IS 'how many of these have how many stars, which price range, which amenity';
 
-CREATE OR REPLACE FUNCTION hotel._search_page(matching hotel.hotel[], sort text, cursor text, row_limit int,
+CREATE OR REPLACE FUNCTION hotel._search_page(matching hotel.candidate[], sort text, cursor text, row_limit int,
   OUT hotels json, OUT next text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -78,8 +80,10 @@ BEGIN
     ('city', length(query ->> 'city') BETWEEN 1 AND 200, 'A name of at most 200 characters.'),
     ('text', length(query ->> 'text') BETWEEN 1 AND 200, 'Words of at most 200 characters.'),
     ('currency', query ->> 'currency' ~ '^[A-Z]{3}$', 'Three capital letters, as in ISO 4217: EUR.'),
-    ('min_price', (query ->> 'min_price')::bigint BETWEEN 0 AND 999999999999999, 'Minor units, at most 15 digits.'),
-    ('max_price', (query ->> 'max_price')::bigint BETWEEN 0 AND 999999999999999, 'Minor units, at most 15 digits.'),
+    ('min_price', (query ->> 'min_price')::numeric BETWEEN 0 AND 999999999999999, 'A decimal of the currency, at most 15 digits before the point.'),
+    ('max_price', (query ->> 'max_price')::numeric BETWEEN 0 AND 999999999999999, 'A decimal of the currency, at most 15 digits before the point.'),
+    ('min_price_minor', (query ->> 'min_price_minor')::bigint BETWEEN 0 AND 999999999999999, 'Minor units, at most 15 digits.'),
+    ('max_price_minor', (query ->> 'max_price_minor')::bigint BETWEEN 0 AND 999999999999999, 'Minor units, at most 15 digits.'),
     ('min_stars', (query ->> 'min_stars')::int BETWEEN 0 AND 9, '0 to 9.'),
     ('min_rating', (query ->> 'min_rating')::numeric BETWEEN 0 AND 9.99, '0 to 9.99.'),
     ('sort', query ->> 'sort' IN ('rating', 'price', '-price', 'stars'), 'rating, price, -price or stars.'),
@@ -98,7 +102,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   row_limit int := coalesce((query ->> 'limit')::int, 20);
-  matching hotel.hotel[];
+  matching hotel.candidate[];
   page record;
 BEGIN
   IF query ?| '{checkin,checkout,guests}' THEN
@@ -117,5 +121,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION hotel.search_json IS
-  'hotels by {country, city, text, currency, min_price, max_price (minor units a night), min_stars, min_rating, amenities, sort (rating, price, -price, stars), limit, cursor}, country or city required: {next, total, facets, hotels}. '
+  'hotels by {country, city, text, currency, min_price, max_price (of a night, a decimal of the hotel''s currency), min_price_minor, max_price_minor (in minor units), min_stars, min_rating, amenities, sort (rating, price, -price, stars), limit, cursor}, country or city required: {next, total, facets, hotels}. '
   'Errors: 0A000 (501) checkin, checkout or guests, 22023 neither country nor city, or a member out of its range, TFH01 limit, TFH02 amenity';

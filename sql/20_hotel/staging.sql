@@ -1,11 +1,14 @@
 CREATE OR REPLACE VIEW hotel.staging_check WITH (security_invoker = true) AS
-  SELECT s.*, CASE
+  SELECT s.line, s.owner_id, s.reference, s.name, s.country, s.city, s.lat, s.lng, s.stars,
+    s.rating_average, s.rating_count, s.average_price_minor, s.currency, s.amenities, CASE
     WHEN coalesce(s.reference, '') = '' OR length(s.reference) > 255 THEN 'reference must have 1 to 255 characters'
     WHEN coalesce(s.name, '') = '' OR length(s.name) > 200 THEN 'name must have 1 to 200 characters'
     WHEN s.country IS NULL OR s.country !~ '^[A-Z]{2}$' THEN format('country %L is not ISO 3166-1 alpha-2', s.country)
     WHEN s.city IS NULL OR length(s.city) > 200 THEN 'city must have at most 200 characters'
     WHEN s.lat IS NULL OR s.lat !~ E'^[-+]?[0-9]{1,2}(\\.[0-9]{1,18})?$' OR abs(s.lat::numeric) > 90 THEN format('latitude %L is not in -90 … 90', s.lat)
     WHEN s.lng IS NULL OR s.lng !~ E'^[-+]?[0-9]{1,3}(\\.[0-9]{1,18})?$' OR abs(s.lng::numeric) > 180 THEN format('longitude %L is not in -180 … 180', s.lng)
+    WHEN length(s.description) > 4000 THEN 'description must have at most 4000 characters'
+    WHEN length(s.address) > 500 THEN 'address must have at most 500 characters'
     WHEN s.stars !~ '^[1-5]$' THEN format('stars %L are not in 1 … 5', s.stars)
     WHEN s.rating_average !~ E'^([0-4](\\.[0-9]{1,9})?|5(\\.0{1,9})?)$' THEN format('rating average %L is not in 0 … 5', s.rating_average)
     WHEN s.rating_count !~ '^[0-9]{1,9}$' THEN format('rating count %L is no count', s.rating_count)
@@ -16,7 +19,7 @@ CREATE OR REPLACE VIEW hotel.staging_check WITH (security_invoker = true) AS
     WHEN s.amenities ~ '[{,]null[,}]' THEN format('amenities %L name NULL', s.amenities)
     WHEN tenfold._hotel_unknown_amenity(s.amenities::text[]) IS NOT NULL
       THEN format('amenity %L is unknown', tenfold._hotel_unknown_amenity(s.amenities::text[]))
-  END AS problem
+  END AS problem, s.description, s.address
   FROM hotel.staging s;
 COMMENT ON VIEW hotel.staging_check IS 'the rows of hotel.staging, each with what is wrong with it (NULL: nothing)';
 
@@ -31,7 +34,9 @@ AS $$
   ), gone AS (
     DELETE FROM hotel.staging s USING batch b WHERE s.line = b.line
   ), refused AS (
-    INSERT INTO hotel.staging_rejected SELECT b.*, clock_timestamp() FROM batch b WHERE b.problem IS NOT NULL RETURNING 1
+    INSERT INTO hotel.staging_rejected (line, owner_id, reference, name, country, city, lat, lng, stars,
+        rating_average, rating_count, average_price_minor, currency, amenities, problem, description, address)
+    SELECT b.* FROM batch b WHERE b.problem IS NOT NULL RETURNING 1
   ), wanted AS (
     -- The same hotel twice in a batch: the later line is the newer one.
     SELECT DISTINCT ON (b.owner_id, b.reference, b.country) b.owner_id, b.reference, b.country, b.name, b.city,
@@ -39,22 +44,24 @@ AS $$
       b.rating_average::numeric(3, 2) AS rating_average, coalesce(b.rating_count::int, 0) AS rating_count,
       b.average_price_minor::bigint AS average_price_minor, b.currency,
       hotel.price_range_of(b.average_price_minor::bigint, b.currency) AS price_range,
-      tenfold._hotel_amenity_mask(coalesce(b.amenities, '{}')::text[]) AS amenities
+      tenfold._hotel_amenity_mask(coalesce(b.amenities, '{}')::text[]) AS amenities, b.description, b.address
     FROM batch b WHERE b.problem IS NULL ORDER BY b.owner_id, b.reference, b.country, b.line DESC
   ), written AS (
     INSERT INTO hotel.hotel AS h (owner_id, reference, country, name, city, lat, lng, stars, rating_average, rating_count,
-      average_price_minor, currency, price_range, amenities)
+      average_price_minor, currency, price_range, amenities, description, address)
     -- Neighbours on the map become neighbours in the heap.
     SELECT w.* FROM wanted w ORDER BY tenfold._geo_place_key(w.lat, w.lng)
     ON CONFLICT (owner_id, reference, country) DO UPDATE SET
       (name, city, lat, lng, stars, rating_average, rating_count, average_price_minor, currency, price_range, amenities,
-       version, updated_at, removed_at) =
+       description, address, version, updated_at, removed_at) =
       (excluded.name, excluded.city, excluded.lat, excluded.lng, excluded.stars, excluded.rating_average, excluded.rating_count,
        excluded.average_price_minor, excluded.currency, excluded.price_range, excluded.amenities,
-       h.version + 1, clock_timestamp(), NULL)
-    WHERE (h.name, h.city, h.lat, h.lng, h.stars, h.rating_average, h.rating_count, h.average_price_minor, h.currency, h.price_range, h.amenities, h.removed_at)
+       excluded.description, excluded.address, h.version + 1, clock_timestamp(), NULL)
+    WHERE (h.name, h.city, h.lat, h.lng, h.stars, h.rating_average, h.rating_count, h.average_price_minor, h.currency, h.price_range, h.amenities,
+        h.description, h.address, h.removed_at)
       IS DISTINCT FROM (excluded.name, excluded.city, excluded.lat, excluded.lng, excluded.stars, excluded.rating_average,
-        excluded.rating_count, excluded.average_price_minor, excluded.currency, excluded.price_range, excluded.amenities, NULL)
+        excluded.rating_count, excluded.average_price_minor, excluded.currency, excluded.price_range, excluded.amenities,
+        excluded.description, excluded.address, NULL)
     RETURNING h.version = 1 AS is_new
   ), touched AS (
     SELECT hotel._touch(VARIADIC array_agg(DISTINCT w.country)) FROM wanted w HAVING count(*) > 0
@@ -70,7 +77,9 @@ LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
   WITH gone AS (DELETE FROM hotel.staging s WHERE s.line = wanted RETURNING s.*)
-  INSERT INTO hotel.staging_rejected SELECT g.*, why, clock_timestamp() FROM gone g
+  INSERT INTO hotel.staging_rejected (line, owner_id, reference, name, country, city, lat, lng, stars,
+    rating_average, rating_count, average_price_minor, currency, amenities, description, address, problem)
+  SELECT g.*, why FROM gone g
 $$;
 COMMENT ON FUNCTION hotel._reject_line IS 'rejects a line for what the table said of it';
 

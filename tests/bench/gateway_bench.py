@@ -49,11 +49,11 @@ TRANSACTION = r"""
 BEGIN;
 SELECT set_config('role', 'tenfold_anonymous', true), set_config('request.jwt.claims', '{{"role":"tenfold_anonymous"}}', true),
   set_config('request.method', 'GET', true), set_config('request.path', '/api/v1/hotels/nearby', true),
-  set_config('request.headers', '{{"host":"127.0.0.1:8080","x-query":"lat=48.85&lng=2.29&radius=5000","x-request-id":"0123456789abcdef"}}', true),
+  set_config('request.headers', '{{"host":"127.0.0.1:8080","x-query":"lat=48.85&lng=2.29&radius=5","x-request-id":"0123456789abcdef"}}', true),
   set_config('request.cookies', '{{}}', true), set_config('statement_timeout', '30000ms', true),
   set_config('transaction_read_only', 'on', true);
 SELECT tenfold_api.pre_request();
-SELECT tenfold_api.hotels_nearby(lat => :lat, lng => :lng, radius => 5000)::text,
+SELECT tenfold_api.hotels_nearby(lat => :lat, lng => :lng, radius => 5)::text,
   nullif(current_setting('response.status', true), ''), nullif(current_setting('response.headers', true), '');
 COMMIT;
 \endpipeline
@@ -71,7 +71,7 @@ end
 
 
 def paths_of(points):
-    return [f'/api/v1/hotels/nearby?lat={lat}&lng={lng}&radius=5000' for lat, lng in points]
+    return [f'/api/v1/hotels/nearby?lat={lat}&lng={lng}&radius=5' for lat, lng in points]
 
 
 def wrk(gateway, paths, seconds=SECONDS):

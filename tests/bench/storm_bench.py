@@ -28,7 +28,7 @@ def nearby_seconds(gateway, points, seconds):
             began = time.monotonic()
             if began > end:
                 break
-            assert exchange(connection, 'GET', f'/hotels/nearby?lat={lat}&lng={lng}&radius=5000').status == 200
+            assert exchange(connection, 'GET', f'/hotels/nearby?lat={lat}&lng={lng}&radius=5').status == 200
             times.append(time.monotonic() - began)
         connection.close()
     threads = [threading.Thread(target=ask, args=(points[client::NEARBY],)) for client in range(NEARBY)]
@@ -65,7 +65,7 @@ def storm(gateway, clients, ask):
 
 
 def search(connection, client, number):
-    return exchange(connection, 'GET', f'/hotels/search?country=CN&max_price={1_000_000_000 + client * 1_000_000 + number}')
+    return exchange(connection, 'GET', f'/hotels/search?country=CN&max_price_minor={1_000_000_000 + client * 1_000_000 + number}')
 
 
 def log_in(connection, client, number):

@@ -46,7 +46,7 @@ RETURN jsonb_build_object('text', text, 'number', number);
 
 CREATE FUNCTION tenfold_api.ping() RETURNS jsonb LANGUAGE sql STABLE RETURN '{"pong": true}'::jsonb;
 
-CREATE FUNCTION tenfold_api.show_settings() RETURNS jsonb LANGUAGE sql STABLE
+CREATE FUNCTION tenfold_api.show_settings(text text DEFAULT NULL) RETURNS jsonb LANGUAGE sql STABLE
 RETURN jsonb_build_object(
   'role', current_user,
   'claims', current_setting('request.jwt.claims')::jsonb,
@@ -156,7 +156,7 @@ INSERT INTO tenfold.route (method, path, shape, function, parameters, success_st
   ('GET', '/ping', 'F', 'tenfold_api.ping()', '[]', 200),
   ('GET', '/echo', 'F', 'tenfold_api.echo(text, int)',
     '[{"name": "text", "in": "query"}, {"name": "number", "in": "query", "pattern": "-?[0-9]{1,19}"}]', 200),
-  ('GET', '/settings', 'F', 'tenfold_api.show_settings()', '[]', 200),
+  ('GET', '/settings', 'F', 'tenfold_api.show_settings(text)', '[{"name": "text", "in": "query"}]', 200),
   ('POST', '/settings/:thing_id', 'J', 'tenfold_api.show_settings_json(jsonb)',
     '[{"name": "thing_id", "in": "path", "pattern": "[0-9]{1,19}"}]', 200),
   ('GET', '/things', 'F', 'tenfold_api.list_things()', '[]', 200),

@@ -3,6 +3,7 @@ import json
 import re
 import socket
 import uuid
+from urllib.parse import quote
 
 import pytest
 from account import new_account
@@ -39,7 +40,7 @@ def test_a_hotel_from_its_making_to_its_end(door, merchant):
     here = made.headers['Location'].removeprefix('/api/v1')
     assert door.get(here).json() == made.json()
     hotel_id = made.json()['hotel_id']
-    found = door.get(f'/hotels/nearby?lat={HERE["lat"]}&lng={HERE["lng"]}&radius=1000&amenities=pool,wifi&price=%24%24%24').json()
+    found = door.get(f'/hotels/nearby?lat={HERE["lat"]}&lng={HERE["lng"]}&radius=1&amenities=pool,wifi&price=%24%24%24').json()
     assert [(h['hotel_id'], h['name'], h['distance_m']) for h in found['hotels']] == [(hotel_id, TAJ['name'], 0)]
     assert found['next'] is None
 
@@ -85,7 +86,7 @@ def test_merchants_change_their_own_hotels_and_operators_all(door, db, hotel):
 
 def test_pages_hold_every_hotel_once(door, db):
     db.execute("SELECT hotel.add_hotel('h' || i, 'FR', 'x', 48 + (i / 5) / 1000.0, 2) FROM generate_series(1, 57) i")  # five at a place
-    path, seen = '/hotels/nearby?radius=50000&lat=48&lng=2&limit=10', []
+    path, seen = '/hotels/nearby?radius=50&lat=48&lng=2&limit=10', []
     while path:
         page = door.get(path)
         seen += [hotel['hotel_id'] for hotel in page.json()['hotels']]
@@ -99,7 +100,7 @@ def test_pages_hold_every_hotel_once(door, db):
 # Of two codes the first is the gateway's, which knows patterns; the second the function's own, behind PostgREST.
 @pytest.mark.parametrize('query, status, code', [
     ('lat=48', 400, 'PGRST100'), ('lat=x&lng=2', 400, 'PGRST100 22P02'), ('lat=91&lng=2', 400, 'TFG01'), ('lat=48&lng=181', 400, 'TFG01'),
-    ('lat=48&lng=2&radius=-1', 400, 'PGRST100 TFG02'), ('lat=48&lng=2&radius=30000000', 400, 'TFG02'), ('lat=48&lng=2&limit=0', 400, 'TFH01'),
+    ('lat=48&lng=2&radius=-1', 400, 'PGRST100 TFG02'), ('lat=48&lng=2&radius=20038.1', 400, 'TFG02'), ('lat=48&lng=2&limit=0', 400, 'TFH01'),
     ('lat=48&lng=2&limit=101', 400, 'TFH01'), ('lat=48&lng=2&amenities=moat', 400, 'TFH02'), ('lat=48&lng=2&price=5', 400, 'PGRST100 TFH03'),
     ('lat=48&lng=2&min_stars=9', 400, 'TFH03'), ('lat=48&lng=2&cursor=x', 400, 'PGRST100 22023'), ('lat=48&lng=2&cursor=e_1', 400, '22P02'),
     ('lat=48&lng=2&cursor=1_9999999999999999999', 400, '22003'), ('lat=48&lng=2&checkin=2026-12-01&checkout=2026-12-02', 501, '0A000'),
@@ -136,7 +137,31 @@ def test_search_with_facets_and_pages(door, db):
         path = link and '/hotels/search' + link.removeprefix('<').removesuffix('>; rel="next"')
     assert seen == sorted(seen) and len(set(seen)) == 30
     assert door.get('/hotels/search?country=FR&q=hotel+7').json()['total'] == 1
-    assert door.get('/hotels/search?country=FR&min_price=5000&max_price=6000&currency=EUR').json()['total'] == 2
+    assert door.get('/hotels/search?country=FR&min_price_minor=5000&max_price_minor=6000&currency=EUR').json()['total'] == 2
+
+
+def total(door, query):
+    answer = door.get('/hotels/search?' + query)
+    assert answer.status == 200, answer.body
+    return answer.json()['total']
+
+
+def test_prices_are_decimals_of_the_hotels_currency(door, db):
+    db.execute("""SELECT hotel.add_hotel(c, 'CH', 'x', 47, 8, average_price_minor => m, currency => c)
+        FROM (VALUES ('CHF', 9950), ('JPY', 9950), ('KWD', 9950)) v(c, m)""")  # 99.50, 9950 and 9.950
+    assert [total(door, 'country=CH&' + query) for query in ('min_price=99.5', 'max_price=99.5', 'min_price=9.951&max_price=99.49', 'min_price=9950',
+        'min_price_minor=9950', 'min_price=99.5&currency=CHF', 'max_price=9.950')] == [2, 2, 0, 1, 3, 1, 1]
+    found = door.get('/hotels/search?country=CH').json()['hotels']
+    assert {hotel['currency']: hotel['average_price'] for hotel in found} == {'CHF': 99.5, 'JPY': 9950, 'KWD': 9.95}
+
+
+@pytest.mark.parametrize('radius, names', [('0', ['0']), ('0.9', ['0']), ('1.2', ['0', '1']), ('3', ['0', '1', '2']),
+    ('20038', ['0', '1', '2', 'far']), ('20004', ['0', '1', '2', 'far'])])
+def test_a_radius_is_in_kilometers(door, db, radius, names):
+    db.execute("""SELECT hotel.add_hotel(n, 'XX', 'x', lat, lng)
+        FROM (VALUES ('0', 0, 0), ('1', 0.01, 0), ('2', 0, 0.02), ('far', 0, 180)) v(n, lat, lng)""")  # a hundredth degree is 1.1 km
+    found = door.get(f'/hotels/nearby?lat=0&lng=0&radius={radius}').json()['hotels']
+    assert [hotel['name'] for hotel in found] == names
 
 
 def test_a_cursor_of_a_large_price_is_taken(door, db):
@@ -151,10 +176,37 @@ def test_a_cursor_of_a_large_price_is_taken(door, db):
     assert seen == ['Dear 1', 'Dear 2', 'Dear 3']
 
 
+def test_a_link_repeats_what_the_route_lists(door, db):
+    db.execute("SELECT hotel.add_hotel('h', 'SM', 'San Marino', 43.9, 12.4) FROM generate_series(1, 2)")
+    for path, query in (('/hotels/search', 'country=SM&city=San%20Marino'), ('/hotels/nearby', 'lat=43.9&lng=12.4')):
+        page = door.get(f'{path}?x=1&{query}&limit=1&access_token=secret&&y&cursors=2')
+        link = page.headers['Link'].removeprefix('<?').removesuffix('>; rel="next"')
+        assert sorted(link.split('&')) == sorted([*query.split('&'), 'limit=1', f'cursor={page.json()["next"]}'])
+
+
+@pytest.mark.parametrize('size, status', [(3500, 200), (10_000, 200), (20_000, 414)])
+def test_a_long_query(door, db, size, status):
+    answer = door.get('/hotels/search?country=SM&x=' + 'x' * size)
+    assert answer.status == status, answer.body
+    assert status == 200 or answer.json()['message']
+
+
+def test_a_long_query_has_a_link(door, db):
+    letter = '\U00010330'  # four bytes, each three characters of a query
+    db.execute("SELECT hotel.add_hotel('h', 'SM', %s, 43.9, 12.4) FROM generate_series(1, 2)", (letter * 200,))
+    query = f'city={quote(letter * 200)}&q={quote("h -" + letter * 197)}'
+    assert len(query) > 4700
+    page = door.get(f'/hotels/search?{query}&limit=1')
+    assert page.status == 200 and page.json()['total'] == 2
+    link = page.headers['Link'].removeprefix('<?').removesuffix('>; rel="next"')
+    second = door.get('/hotels/search?' + link)
+    assert second.status == 200 and len(second.json()['hotels']) == 1 and second.json()['hotels'] != page.json()['hotels']
+
+
 def test_a_link_holds_a_uri(door, db):
     db.execute("SELECT hotel.add_hotel('a<b ' || i, 'SM', 'San Marino', 43.9, 12.4) FROM generate_series(1, 2) i")
     with socket.create_connection(('127.0.0.1', door.port), timeout=60) as connection:
-        connection.sendall(b'GET /api/v1/hotels/search?country=SM&limit=1&city=San+Marino&x="<> HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+        connection.sendall(b'GET /api/v1/hotels/search?country=SM&limit=1&q=a"<>b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
         head = read_to_end(connection).partition(b'\r\n\r\n')[0].decode()
     link = next(line for line in head.split('\r\n') if line.startswith('Link: '))
     assert re.fullmatch(r'Link: <[^<>" ]*>; rel="next"', link), link

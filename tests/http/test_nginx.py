@@ -385,9 +385,9 @@ def test_what_every_function_sees(edge, product, method, path, body):
     sent |= service_token(product, 'tenfold_user')
     if method == 'GET':
         del sent['If-Match']  # nginx answers it by itself: there is no ETag, so 412
-    seen = seen_headers(edge, method, path + '?a=b&c=%20;d', sent | {'Content-Type': 'application/json'}, body)
+    seen = seen_headers(edge, method, path + '?a=b&text=%20d', sent | {'Content-Type': 'application/json'}, body)
     assert {name: seen.get(name.lower()) for name in sent} == sent
-    assert seen['x-query'] == 'a=b&c=%20;d'
+    assert seen.get('x-query') == ('text=%20d' if method == 'GET' else None)  # no other of these routes lists a parameter
 
 
 def test_a_token_makes_its_role(edge, product):

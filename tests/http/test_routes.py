@@ -151,8 +151,9 @@ def like(schema):
     """Values of the type that a JSON Schema names."""
     types = schema.get('type', 'string')
     types = types if isinstance(types, list) else [types]
+    codes = st.text(max_size=10) | st.sampled_from(['wifi', 'pool'])
     kinds = {'string': st.text(max_size=20), 'integer': st.integers(), 'number': st.floats(allow_nan=False), 'null': st.none(),
-             'array': st.lists(st.text(max_size=10) | st.sampled_from(['wifi', 'pool']), max_size=3)}
+             'array': st.lists(codes, max_size=3), 'object': st.dictionaries(codes, st.booleans(), max_size=3)}
     return st.one_of(*(kinds[kind] for kind in types))
 
 

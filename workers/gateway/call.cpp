@@ -70,6 +70,20 @@ Outcome<FormValues> take_parameters(const Route& route, const Form& path_values,
   return take(route, path_values, *form, Patterns::count);
 }
 
+std::string listed_query(const Route& route, std::string_view query) {
+  std::string listed;
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), pair.size() + 1));
+    const auto name = percent_decode(pair.substr(0, pair.find('=')), Plus::is_space);
+    const auto is_named = [&](const Parameter& parameter) { return !parameter.in_path && parameter.name == name; };
+    if (!std::ranges::any_of(route.parameters, is_named)) continue;
+    if (!listed.empty()) listed += '&';
+    listed += pair;
+  }
+  return listed;
+}
+
 Outcome<FormValues> take_arguments(const Route& route, std::string_view text) {
   const auto form = parse_form(text);
   if (!form) return malformed("the form");

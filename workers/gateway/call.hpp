@@ -23,6 +23,9 @@ struct FormValues {
 // parameter that is missing or does not match its pattern.
 Outcome<FormValues> take_parameters(const Route& route, const Form& path_values, std::string_view query);
 
+// Of a query string the pairs that name a parameter of the route, as they were sent: what a page's Link repeats.
+std::string listed_query(const Route& route, std::string_view query);
+
 // Takes them from the form that a client of PostgREST sends as its body, ids of the path too. Any other name
 // is 404 with PGRST202: PostgREST would look for another function.
 Outcome<FormValues> take_arguments(const Route& route, std::string_view form);

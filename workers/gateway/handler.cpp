@@ -274,7 +274,8 @@ std::vector<Argument> Handler::settings_of(const HttpRequest& request, const Cal
   arguments[1].value = call.claims.json;
   arguments[2].value = std::string(request.method);
   arguments[3].value = std::string(request.path);
-  const Edge edge{address_of(request), call.route.rate_class};
+  const std::string query = listed_query(call.route, request.query);
+  const Edge edge{address_of(request), call.route.rate_class, query};
   arguments[4].value = call.is_rpc ? proxied_headers_json(request) : headers_json(request, path_values, edge);
   arguments[5].value = cookies_json(request.header("cookie"));
   const std::string& own_timeout = call.route.statement_timeout;

@@ -74,7 +74,7 @@ std::string headers_json(const sidecar::HttpRequest& request, const Form& path_v
   out.reserve(512);
   append_headers(out, request.headers, is_ours);
   for (const auto& [name, value] : path_values) append_member(out, header_of(name), value);
-  if (!request.query.empty()) append_member(out, query_header, request.query);
+  if (!edge.query.empty()) append_member(out, query_header, edge.query);
   append_member(out, client_header, edge.client);
   append_member(out, class_header, edge.rate_class);
   append_member(out, "x-request-id", request.request_id);

@@ -18,12 +18,13 @@ namespace tenfold::gateway {
 struct Edge {
   std::string_view client;      // x-real-ip: whom the rate limiter counts
   std::string_view rate_class;  // x-rate-class: the route's
+  std::string_view query = {};  // x-query: what of the query string the route lists, as it was sent
 };
 
 // request.headers: one JSON object of lower-case names, without cookie; the values of equal names are joined
-// by commas. Path values become x-path-NAME (underscores become dashes), the query string as it was sent
-// becomes x-query where it is not empty, and what the client sends by such a name is dropped. x-request-id is
-// the id under which the request is logged.
+// by commas. Path values become x-path-NAME (underscores become dashes), the edge's query becomes x-query where
+// it is not empty, and what the client sends by such a name is dropped. x-request-id is the id under which the
+// request is logged.
 std::string headers_json(const sidecar::HttpRequest& request, const Form& path_values, const Edge& edge);
 
 // The same for a request that came by a proxy of ours, which has written x-path-* and x-query itself.

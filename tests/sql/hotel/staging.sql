@@ -1,7 +1,7 @@
 -- Many hotels at once: COPY into hotel.staging, then load.
 BEGIN;
 SET search_path = public, pg_temp;
-SELECT plan(14);
+SELECT plan(18);
 
 INSERT INTO hotel.staging (reference, name, country, city, lat, lng, stars, rating_average, average_price_minor, currency, amenities) VALUES
   ('good', 'Good', 'FR', 'Paris', '48.85', '2.35', '4', '4.5', '12000', 'EUR', '{wifi,spa}'),
@@ -43,6 +43,13 @@ INSERT INTO hotel.staging (reference, name, country, city, lat, lng, amenities)
   SELECT 'c' || n, 'C', 'FR', 'x', '1', '1', a FROM unnest('{"{{wifi}}","[2:2]={wifi}","{above}","{wifi}"}'::text[]) WITH ORDINALITY AS u(a, n);
 SELECT is(hotel.load_batch()::text, '(4,1,0,0,3)', 'of four lists of amenities three are none');
 SELECT is(array_agg(reference ORDER BY reference), '{c1,c2,c3}', '… each rejected for itself') FROM hotel.staging_rejected WHERE reference LIKE 'c_';
-SELECT is(hotel.purge_rejected('0'), 15::bigint, 'a purge forgets the rejected');
+INSERT INTO hotel.staging (reference, name, country, city, lat, lng, description, address) VALUES
+  ('told', 'T', 'FR', 'x', '1', '1', 'quiet', 'rue 1'), ('long', 'L', 'FR', 'x', '1', '1', repeat('x', 4001), NULL), ('far', 'F', 'FR', 'x', '1', '1', NULL, repeat('x', 501));
+SELECT is(hotel.load_batch()::text, '(3,1,0,0,2)', 'texts that are too long');
+SELECT is(row(description, address)::text, '(quiet,"rue 1")', 'texts of a hotel') FROM hotel.details WHERE name = 'T';
+SELECT is(count(*), 1::bigint, 'a rejected row keeps its texts') FROM hotel.staging_rejected WHERE reference = 'long' AND length(description) = 4001 AND rejected_at <= clock_timestamp();
+INSERT INTO hotel.staging (reference, name, country, city, lat, lng, description, address) VALUES ('told', 'T', 'FR', 'x', '1', '1', 'quiet', 'rue 2');
+SELECT is(hotel.load_batch()::text, '(1,0,1,0,0)', 'another address is a change');
+SELECT is(hotel.purge_rejected('0'), 17::bigint, 'a purge forgets the rejected');
 SELECT * FROM finish();
 ROLLBACK;

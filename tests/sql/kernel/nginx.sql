@@ -16,10 +16,12 @@ SELECT matches(tenfold.nginx_routes('api.internal:3000'), 'proxy_pass http://api
 SELECT pg_temp.add_route('F', '/mine/:a_b/x.y', '[{"name": "a_b", "in": "path", "pattern": "[A-Za-z0-9-]{2,20}"}, {"name": "q", "in": "query", "pattern": ".*", "required": true}]', class => 'search');
 SELECT pg_temp.add_route('R', '/mine/:a_b/x.y', '[{"name": "a_b", "in": "path", "pattern": "[A-Za-z0-9-]{2,20}"}]', 'POST', 'tenfold_api.g(bytea)');
 SELECT is(split_part(pg_temp.location('~ "^/api/v1/mine/(?<path_a_b>[A-Za-z0-9-]{2,20})/x\.y\z"'), E'}\n\n', 1), $$location ~ "^/api/v1/mine/(?<path_a_b>[A-Za-z0-9-]{2,20})/x\.y\z" {
-    set $form "&a_b=$path_a_b";
+    set $form "";
     set $missing "";
     if ($arg_q = "") { set $missing q; }
     if ($arg_q != "") { set $form "$form&q=$arg_q"; }
+    set $query $form;
+    set $form "&a_b=$path_a_b$form";
     if ($request_method ~ "^(GET|HEAD)\z") { set $called f; set $class search; set $accept application/json; rewrite ^ /.get last; }
     if ($request_method = POST) { set $called g; set $class default; set $accept application/json; rewrite ^ /.bytes last; }
     set $allowed "OPTIONS, GET, HEAD, POST";

@@ -77,7 +77,7 @@ FROM unnest(ARRAY[NULL, '', 'd']) d, unnest(ARRAY[NULL, '', 'h']) h;
 SELECT is_empty('SELECT sqlstate FROM tenfold.error_code WHERE http_status NOT BETWEEN 400 AND 599', 'every code has a status');
 
 SELECT throws_ok(format('SELECT tenfold.check_body(%L, %L, %L)', body, 'POST', '/hotels'), '22023', NULL, coalesce(body, 'NULL')) FROM (VALUES
-  (NULL), ('[]'), ('null'), ('1'), ('"x"'), ('{}'), ('{"name": "x", "country": "FR", "city": "x", "lat": 1}'),
+  (NULL), ('[]'), ('null'), ('1'), ('"x"'), ('{}'), ('{"name": "x", "country": "FR", "lat": 1, "lng": 1}'),
   ('{"name": 1, "country": "FR", "city": "x", "lat": 1, "lng": 1}'), ('{"name": "x", "country": "FR", "city": "x", "lat": "1", "lng": 1}'),
   ('{"name": "x", "country": "FR", "city": "x", "lat": 1, "lng": 1, "stars": 1.5}'), ('{"name": "x", "country": "FR", "city": "x", "lat": 1, "lng": 1, "role": "x"}')) AS bad(body);
 SELECT lives_ok($$SELECT tenfold.check_body('{"name": "x", "country": "FR", "city": "x", "lat": 1, "lng": 1.5, "stars": null}', 'POST', '/hotels')$$);

@@ -55,8 +55,7 @@ TEST(request_settings, headers) {
                   {"x-real-ip", "1.2.3.4"},
                   {"x-rate-class", "login"},
                   {"x-request-id", "r"}}));
-  request.query = "b=%41";
-  EXPECT_EQ(json::parse(headers_json(request, {}, {})), (json{{"host", "h"},
+  EXPECT_EQ(json::parse(headers_json(request, {}, {"", "", "b=%41"})), (json{{"host", "h"},
                                                               {"a", "1, 2"},
                                                               {"x-query", "b=%41"},
                                                               {"x-real-ip", ""},
