@@ -234,6 +234,12 @@ std::vector<std::pair<int64_t, std::string>> KafkaProducer::refused() const {
   return poison;
 }
 
+std::optional<int64_t> KafkaMessage::made_at() const {
+  const int64_t time = rd_kafka_message_timestamp(message_.get(), nullptr);
+  if (time < 0) return std::nullopt;
+  return time;
+}
+
 std::vector<std::pair<std::string_view, std::string_view>> KafkaMessage::headers() const {
   std::vector<std::pair<std::string_view, std::string_view>> all;
   rd_kafka_headers_t* headers = nullptr;

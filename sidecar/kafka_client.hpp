@@ -172,6 +172,7 @@ class KafkaMessage {
   std::string_view topic() const { return rd_kafka_topic_name(message_->rkt); }
   int partition() const { return message_->partition; }
   int64_t offset() const { return message_->offset; }
+  std::optional<int64_t> made_at() const;  // in milliseconds
   std::optional<std::string_view> key() const { return bytes(message_->key, message_->key_len); }
   std::optional<std::string_view> payload() const { return bytes(message_->payload, message_->len); }
   std::vector<std::pair<std::string_view, std::string_view>> headers() const;

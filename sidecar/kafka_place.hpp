@@ -3,7 +3,9 @@
 
 #include "kernel/wall.hpp"
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -33,11 +35,20 @@ enum class PlaceNews {
 // What is told in a state that it means nothing to changes nothing.
 PlaceState after(PlaceState state, PlaceNews news);
 
+// The message before the offset that Postgres knows is looked at before any is taken: where Kafka has another
+// one there, the topic was made anew, and its messages are none that were waited for.
+enum class PlaceProof { none, same, other };
+
 struct KafkaPlace {
+  using Clock = std::chrono::steady_clock;
+
   KafkaName name;
   int64_t epoch;
-  int64_t next;     // the offset that Postgres knows
-  int64_t read_to;  // what is before it is applied, or being so
+  int64_t next = 0;                    // the offset that Postgres knows
+  std::optional<int64_t> made_at = {};  // the message before it
+  int64_t read_to = 0;                 // what is before it is applied, or being so
+  bool is_proved = true;
+  std::optional<Clock::time_point> quiet_since = {};  // nothing came since, though it was waited for
   PlaceState state = PlaceState::ready;
   bool is_moved = true;  // Kafka has to be told where reading begins
 
@@ -45,9 +56,30 @@ struct KafkaPlace {
   void take(PlaceNews news) { state = after(state, news); }
   bool is_with_target() const { return state == PlaceState::applying || state == PlaceState::leaving; }
   bool is_ours() const { return state != PlaceState::leaving && state != PlaceState::gone; }
-  void begin_at(int64_t offset) {
-    next = read_to = offset;
+  void begin_at(int64_t offset, std::optional<int64_t> made) {
+    next = offset;
+    made_at = made;
+    begin_anew();
+  }
+  void begin_anew() {
+    read_to = next;
+    is_proved = !made_at || next == 0;
     is_moved = true;
+    quiet_since.reset();
+  }
+  void advance(int64_t offset, std::optional<int64_t> made) {
+    next = offset;
+    made_at = made;
+  }
+  // Where Kafka is to read from.
+  int64_t begins_at() const { return is_proved ? read_to : next - 1; }
+  // What a message that came for it proves. One behind: Kafka has none there any more (compaction took it).
+  PlaceProof look(int64_t offset, std::optional<int64_t> made) {
+    if (is_proved) return PlaceProof::same;
+    if (offset < next - 1) return PlaceProof::none;
+    if (offset == next - 1 && made != made_at) return PlaceProof::other;
+    is_proved = true;
+    return PlaceProof::same;
   }
 };
 

@@ -10,7 +10,8 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds read_time = 200ms, announce_every = 1s, patience = 10s;
+constexpr std::chrono::milliseconds read_time = 200ms, announce_every = 1s, patience = 10s,
+                                    quiet_time = 1s;
 constexpr size_t prefetched_kb = 65536, prefetched_least_kb = 1024, prefetched_most_kb = 16384;
 
 // What is read ahead is bounded for all partitions together.
@@ -19,14 +20,28 @@ std::string prefetched_of_each(size_t partitions) {
   return std::to_string(std::clamp(each, prefetched_least_kb, prefetched_most_kb));
 }
 
+// Only an operator knows what is to be done.
+struct KafkaGap : KafkaFailure {
+  using KafkaFailure::KafkaFailure;
+};
+
+std::string gap(const std::string& source, const KafkaName& name, int64_t next, const std::string& why,
+                int64_t goes_on_at) {
+  const std::string place = std::to_string(name.second);
+  return "partition " + name.first + "/" + place + " is read up to " + std::to_string(next) + ", and " + why +
+         ". SELECT tenfold.set_kafka_offset('" + source + "', '" + name.first + "', " + place + ", " +
+         std::to_string(goes_on_at) + ") goes on";
+}
+
 }  // namespace
 
 KafkaStatements::KafkaStatements(const WorkerDatabase& database, std::string source)
     : source_(std::move(source)),
-      claim_(database.statement("SELECT topic, partition, epoch, next_offset, start "
+      claim_(database.statement("SELECT topic, partition, epoch, next_offset, start, made_at "
                                 "FROM tenfold.claim_kafka_partitions($1, $2, $3, $4, $5)")),
       release_(database.statement("SELECT tenfold.release_kafka_partitions($1, $2)")),
-      move_(database.statement("SELECT tenfold.apply_kafka_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")),
+      move_(database.statement("SELECT tenfold.apply_kafka_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")),
+      refuse_(database.statement("SELECT tenfold.refuse_kafka_partition($1, $2, $3, $4, $5)")),
       bury_(database.statement("SELECT tenfold.bury_kafka_message($1, $2, $3, $4, $5, $6, $7, $8, $9)")) {}
 
 Query KafkaStatements::claim(const std::string& instance, const std::vector<KafkaName>& partitions,
@@ -44,14 +59,22 @@ Query KafkaStatements::release(const std::string& instance) const {
   return WorkerDatabase::query(release_, source_, instance);
 }
 
-Query KafkaStatements::move(const KafkaName& name, int64_t epoch, std::optional<int64_t> from, int64_t next,
+Query KafkaStatements::move(const KafkaName& name, int64_t epoch, const Step& step,
                             const Arrays& arrays) const {
   Query query = WorkerDatabase::query(move_, source_, name.first, std::to_string(name.second),
-                                      std::to_string(epoch), std::string(), std::to_string(next),
+                                      std::to_string(epoch), std::string(), std::to_string(step.next),
                                       arrays.offsets, arrays.keys, arrays.payloads, arrays.headers);
-  query.arguments[4] = {};
-  if (from) query.arguments[4].value = std::to_string(*from);
+  const auto number = [](std::optional<int64_t> one) {
+    return one ? std::optional(std::to_string(*one)) : std::nullopt;
+  };
+  query.arguments[4].value = number(step.from);
+  query.arguments.push_back({number(step.made_at)});
   return query;
+}
+
+Query KafkaStatements::refuse(const KafkaName& name, int64_t epoch, const std::string& problem) const {
+  return WorkerDatabase::query(refuse_, source_, name.first, std::to_string(name.second),
+                               std::to_string(epoch), problem);
 }
 
 Query KafkaStatements::bury(const KafkaName& name, Letter letter) const {
@@ -70,27 +93,26 @@ struct KafkaReader::Claimed {
   int64_t epoch;
   std::optional<int64_t> next;  // nothing: it was never read
   bool from_end;
+  std::optional<int64_t> made_at;
 
   Claimed(const Rows& rows, int row)
       : name(rows.text(row, 0), number<int>(rows.text(row, 1))),
         epoch(number<int64_t>(rows.text(row, 2))),
         from_end(rows.text(row, 4) == "end") {
     if (!rows.is_null(row, 3)) next = number<int64_t>(rows.text(row, 3));
+    if (!rows.is_null(row, 5)) made_at = number<int64_t>(rows.text(row, 5));
   }
 
   // Throws if Kafka does not have it: what it deleted would be skipped in silence, and in a topic that was
   // made anew old offsets mean other messages.
-  int64_t first_offset(const KafkaConsumer& consumer, const std::string& source) const {
-    const auto& [topic, partition] = name;
-    const auto [low, high] = consumer.bounds(topic, partition, patience);
-    if (!next) return from_end ? high : low;
-    if (*next >= low && *next <= high) return *next;
-    const std::string place = std::to_string(partition);
-    throw KafkaFailure(
-        "partition " + topic + "/" + place + " is read up to " + std::to_string(*next) + ", and Kafka has " +
-        std::to_string(low) + " to " + std::to_string(high) +
-        ": it deleted messages, or the topic was made anew. SELECT tenfold.set_kafka_offset('" + source +
-        "', '" + topic + "', " + place + ", " + std::to_string(*next < low ? low : 0) + ") goes on");
+  Beginning beginning(const KafkaConsumer& consumer, const std::string& source) const {
+    const auto [low, high] = consumer.bounds(name.first, name.second, patience);
+    if (!next) return {from_end ? high : low, {}};
+    if (*next == low) return {*next, {}};  // what was before is gone
+    if (*next > low && *next <= high) return {*next, made_at};
+    const std::string why = "Kafka has " + std::to_string(low) + " to " + std::to_string(high) +
+                            ": it deleted messages, or the topic was made anew";
+    throw KafkaGap(gap(source, name, *next, why, *next < low ? low : 0));
   }
 };
 
@@ -265,12 +287,16 @@ Task<void> KafkaReader::adopt(std::vector<Claimed> claimed) {
   }
   std::erase_if(places_, [](const auto& one) { return one.second->state == PlaceState::gone; });
   for (const Claimed& one : claimed) {
+    std::string problem;
     try {
       co_await adopt_one(one);
+    } catch (const KafkaGap& failure) {
+      problem = failure.what();
     } catch (const std::exception& failure) {  // the others go on
       troubles_.Increment();
       trouble_of(one.name).meet("cannot begin a partition; trying again", failure.what());
     }
+    if (!problem.empty()) co_await refuse(one.name, one.epoch, std::move(problem));
   }
   co_await assign();
 }
@@ -279,22 +305,28 @@ Task<void> KafkaReader::adopt(std::vector<Claimed> claimed) {
 Task<void> KafkaReader::adopt_one(const Claimed& one) {
   const auto known = places_.find(one.name);
   if (known != places_.end() && known->second->state != PlaceState::stale) co_return;
-  const int64_t next = co_await beginning_of(one);
+  const auto [next, made_at] = co_await beginning_of(one);
   if (!one.next) {
-    std::vector<Query> note{statements_.move(one.name, one.epoch, {}, next, {})};
+    std::vector<Query> note{statements_.move(one.name, one.epoch, {{}, next, {}}, {})};
     co_await database_.run(std::move(note));
   }
-  if (known == places_.end()) {
-    places_[one.name] = std::make_shared<KafkaPlace>(KafkaPlace{one.name, one.epoch, next, next});
-  } else {
-    known->second->begin_at(next);
-    known->second->take(PlaceNews::found);
-  }
+  if (known == places_.end())
+    places_[one.name] = std::make_shared<KafkaPlace>(KafkaPlace{.name = one.name, .epoch = one.epoch});
+  const Place place = places_.at(one.name);
+  place->begin_at(next, made_at);
+  place->take(PlaceNews::found);
 }
 
-Task<int64_t> KafkaReader::beginning_of(Claimed claimed) {
+Task<void> KafkaReader::refuse(KafkaName name, int64_t epoch, std::string problem) {
+  troubles_.Increment();
+  trouble_of(name).meet("a partition is not read on", problem);
+  std::vector<Query> note{statements_.refuse(name, epoch, problem)};
+  co_await database_.try_run(std::move(note));  // else at the next look
+}
+
+Task<KafkaReader::Beginning> KafkaReader::beginning_of(Claimed claimed) {
   auto look = [consumer = consumer_, source = statements_.source(), claimed] {
-    return claimed.first_offset(*consumer, source);
+    return claimed.beginning(*consumer, source);
   };
   co_return co_await thread_.run(std::move(look));
 }
@@ -318,7 +350,7 @@ Task<void> KafkaReader::assign() {
   for (const auto& [name, place] : ours) {
     const auto known = assigned_.find(name);
     const bool is_new = known == assigned_.end() || known->second != place;
-    if (is_new || place->is_moved) begins.push_back({name.first, name.second, place->read_to});
+    if (is_new || place->is_moved) begins.push_back({name.first, name.second, place->begins_at()});
     place->is_moved = false;
   }
   assigned_ = std::move(ours);
@@ -333,25 +365,47 @@ Task<void> KafkaReader::read() {
   std::vector<KafkaPartition> idle;
   for (const auto& [name, place] : assigned_)
     if (place->state == PlaceState::ready) idle.push_back({name.first, name.second});
-  auto take = [consumer = consumer_, idle, most = options_.most_messages] {
+  auto fetch = [consumer = consumer_, idle, most = options_.most_messages] {
     return consumer->read(idle, most, read_time);
   };
-  auto messages = co_await thread_.run(std::move(take));
+  auto messages = co_await thread_.run(std::move(fetch));
   std::map<KafkaName, std::vector<KafkaMessage>> groups;
   for (KafkaMessage& message : messages)
     groups[{std::string(message.topic()), message.partition()}].push_back(std::move(message));
-  for (auto& [name, group] : groups) {
-    const auto found = assigned_.find(name);
-    if (found == assigned_.end()) continue;
-    const Place place = found->second;
-    std::erase_if(group, [&](const auto& one) { return one.offset() < place->read_to; });
-    if (group.empty() || place->state != PlaceState::ready) continue;
-    place->take(PlaceNews::taken);
-    place->read_to = group.back().offset() + 1;
-    applying_++;
-    loop_.spawn("partition " + place->text(), apply(place, std::move(group)));
+  for (const KafkaPartition& one : idle) {
+    const Place place = assigned_.at({one.topic, one.partition});
+    const auto group = groups.find(place->name);
+    if (group == groups.end() && !place->quiet_since) place->quiet_since = Clock::now();
+    if (group == groups.end() || place->state != PlaceState::ready) continue;
+    co_await take(place, std::move(group->second));
     if (options_.one_by_one) co_await all_applied();
   }
+  co_await assign();
+}
+
+// After a silence the topic may be another one of the same name: the message before is looked at again.
+Task<void> KafkaReader::take(Place place, std::vector<KafkaMessage> messages) {
+  const auto quiet_since = std::exchange(place->quiet_since, {});
+  const bool was_quiet = quiet_since && Clock::now() - *quiet_since > quiet_time;
+  if (was_quiet && place->is_proved && place->made_at) {
+    place->begin_anew();
+    co_return;
+  }
+  for (const KafkaMessage& one : messages) {
+    if (place->look(one.offset(), one.made_at()) != PlaceProof::other) continue;
+    const std::string why = "Kafka has another message before that: the topic was made anew";
+    co_await refuse(place->name, place->epoch, gap(statements_.source(), place->name, place->next, why, 0));
+    place->take(PlaceNews::taken);
+    place->take(PlaceNews::failed);
+    loop_.spawn("pause of a partition", rest(place, options_.longest_pause));
+    co_return;
+  }
+  std::erase_if(messages, [&](const auto& one) { return one.offset() < place->read_to; });
+  if (messages.empty()) co_return;
+  place->take(PlaceNews::taken);
+  place->read_to = messages.back().offset() + 1;
+  applying_++;
+  loop_.spawn("partition " + place->text(), apply(place, std::move(messages)));
 }
 
 Task<void> KafkaReader::apply(Place place, std::vector<KafkaMessage> messages) {

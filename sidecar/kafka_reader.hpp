@@ -50,8 +50,13 @@ class KafkaStatements {
   struct Arrays {
     std::string offsets = "{}", keys = "{}", payloads = "{}", headers = "{}";
   };
-  Query move(const KafkaName& name, int64_t epoch, std::optional<int64_t> from, int64_t next,
-             const Arrays& arrays) const;
+  struct Step {
+    std::optional<int64_t> from;
+    int64_t next;
+    std::optional<int64_t> made_at;  // the last message of it
+  };
+  Query move(const KafkaName& name, int64_t epoch, const Step& step, const Arrays& arrays) const;
+  Query refuse(const KafkaName& name, int64_t epoch, const std::string& problem) const;
   struct Letter {
     int64_t offset;
     std::optional<std::string> key, payload;
@@ -63,7 +68,7 @@ class KafkaStatements {
 
  private:
   std::string source_;
-  Statement claim_, release_, move_, bury_;
+  Statement claim_, release_, move_, refuse_, bury_;
 };
 
 struct KafkaReaderOptions {
@@ -93,6 +98,10 @@ class KafkaReader {
 
  private:
   struct Claimed;
+  struct Beginning {
+    int64_t next;
+    std::optional<int64_t> made_at;  // the message before it
+  };
   using Place = std::shared_ptr<KafkaPlace>;
   using Places = std::map<KafkaName, Place>;
 
@@ -111,9 +120,11 @@ class KafkaReader {
   Task<void> adopt(std::vector<Claimed> claimed);
   Task<void> adopt_one(const Claimed& one);
   void lose(KafkaPlace& place);
-  Task<int64_t> beginning_of(Claimed claimed);
+  Task<Beginning> beginning_of(Claimed claimed);
+  Task<void> refuse(KafkaName name, int64_t epoch, std::string problem);
   Task<void> assign();
   Task<void> read();
+  Task<void> take(Place place, std::vector<KafkaMessage> messages);
   Task<void> apply(Place place, std::vector<KafkaMessage> messages);
   Task<void> rest(Place place, std::chrono::milliseconds pause);
   Task<void> all_applied();

@@ -170,9 +170,11 @@ Task<std::vector<std::string>> KafkaRunner::Feed::topics() {
 Task<void> KafkaRunner::Feed::apply(KafkaPlace& place, std::vector<KafkaMessage> messages) {
   Batch batch(loop_, log_, rules_);
   std::vector<int64_t> offsets;
+  std::vector<std::optional<int64_t>> made_at;
   const auto& [topic, partition] = place.name;
   for (const KafkaMessage& message : messages) {
     offsets.push_back(message.offset());
+    made_at.push_back(message.made_at());
     add(batch,
         kafka_event(kafka_id(topic, partition, offsets.back()), topic, message.key(), message.payload(),
                     message.headers()),
@@ -182,7 +184,8 @@ Task<void> KafkaRunner::Feed::apply(KafkaPlace& place, std::vector<KafkaMessage>
   // The offset first: who is fenced has no effect to be refused.
   const End end{[&](size_t first, size_t last) {
                   Transaction made;
-                  made.add(statements_.move(place.name, place.epoch, place.next, offsets[last - 1] + 1, {}));
+                  made.add(statements_.move(place.name, place.epoch,
+                                            {place.next, offsets[last - 1] + 1, made_at[last - 1]}, {}));
                   for (size_t number = first; number < last; number++)
                     if (batch[number].made.failed)
                       made.add(bury(place, offsets[number], batch[number]));
@@ -190,7 +193,7 @@ Task<void> KafkaRunner::Feed::apply(KafkaPlace& place, std::vector<KafkaMessage>
                       batch.add_effects(made, number);
                   return made;
                 },
-                [&](size_t last) { place.next = offsets[last - 1] + 1; }};
+                [&](size_t last) { place.advance(offsets[last - 1] + 1, made_at[last - 1]); }};
   co_await run(&place, batch, end);
 }
 

@@ -32,7 +32,7 @@ REVOKE EXECUTE ON FUNCTION tenfold.drop_kafka_sink FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.drop_kafka_sink IS 'reads this topic no more, and forgets its offsets; its dead letters stay';
 
 CREATE OR REPLACE FUNCTION tenfold.claim_kafka_partitions(source text, instance text, topics text[], partitions int[], lease interval DEFAULT '30 s',
-  OUT topic text, OUT partition int, OUT next_offset bigint, OUT epoch bigint, OUT start text)
+  OUT topic text, OUT partition int, OUT next_offset bigint, OUT epoch bigint, OUT start text, OUT made_at bigint)
 RETURNS SETOF record
 LANGUAGE plpgsql SECURITY DEFINER  -- workers write no table
 SET search_path = pg_catalog, pg_temp
@@ -58,13 +58,14 @@ BEGIN
   UPDATE tenfold.kafka_offset o SET owner = claim_kafka_partitions.instance, epoch = o.epoch + 1
     FROM tenfold._kafka_share(claim_kafka_partitions.source, topics, partitions, claim_kafka_partitions.instance, share) n
     WHERE o.source = claim_kafka_partitions.source AND o.topic = n.topic AND o.partition = n.partition AND o.owner IS DISTINCT FROM claim_kafka_partitions.instance;
-  RETURN QUERY SELECT o.topic, o.partition, o.next_offset, o.epoch, s.start FROM tenfold.kafka_offset o JOIN tenfold.kafka_sink s USING (source, topic)
+  RETURN QUERY SELECT o.topic, o.partition, o.next_offset, o.epoch, s.start, o.made_at
+    FROM tenfold.kafka_offset o JOIN tenfold.kafka_sink s USING (source, topic)
     WHERE o.source = claim_kafka_partitions.source AND o.owner = claim_kafka_partitions.instance ORDER BY o.topic, o.partition;
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.claim_kafka_partitions FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.claim_kafka_partitions IS
-  'says that an instance lives for another lease, and gives its share of these partitions: those it has, then free ones and those of instances that fell silent, up to ceil(n / instances). To be called every third of the lease. next_offset NULL: begin at start. Errors: 22023 the lease, TF023 a name above 255 characters';
+  'says that an instance lives for another lease, and gives its share of these partitions: those it has, then free ones and those of instances that fell silent, up to ceil(n / instances). To be called every third of the lease. next_offset NULL: begin at start. made_at: the timestamp of the message before it, in milliseconds; where Kafka has another there, the topic was made anew. Errors: 22023 the lease, TF023 a name above 255 characters';
 
 -- Its own first, so that nothing moves without need.
 CREATE OR REPLACE FUNCTION tenfold._kafka_share(source text, topics text[], partitions int[], instance text, share bigint, OUT topic text, OUT partition int) RETURNS SETOF record
@@ -149,12 +150,12 @@ END
 $$;
 COMMENT ON FUNCTION tenfold._kafka_sink IS 'the row of a topic that a function gets; raises TF061 where there is none';
 
-CREATE OR REPLACE FUNCTION tenfold._move_kafka_offset(source text, topic text, partition int, epoch bigint, expected bigint, next bigint) RETURNS void
+CREATE OR REPLACE FUNCTION tenfold._move_kafka_offset(source text, topic text, partition int, epoch bigint, expected bigint, next bigint, made_at bigint) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-  UPDATE tenfold.kafka_offset o SET next_offset = next, moved_at = clock_timestamp()
+  UPDATE tenfold.kafka_offset o SET next_offset = next, moved_at = clock_timestamp(), made_at = _move_kafka_offset.made_at, problem = NULL
     WHERE o.source = _move_kafka_offset.source AND o.topic = _move_kafka_offset.topic AND o.partition = _move_kafka_offset.partition
       AND o.next_offset IS NOT DISTINCT FROM expected AND o.epoch = _move_kafka_offset.epoch;
   IF NOT FOUND THEN
@@ -166,21 +167,34 @@ $$;
 COMMENT ON FUNCTION tenfold._move_kafka_offset IS 'moves a partition''s offset, or raises TF062';
 
 CREATE OR REPLACE FUNCTION tenfold.apply_kafka_batch(source text, topic text, partition int, epoch bigint, expected bigint, next bigint,
-  offsets bigint[] DEFAULT '{}', keys text[] DEFAULT '{}', payloads text[] DEFAULT '{}', headers text[] DEFAULT '{}') RETURNS int
+  offsets bigint[] DEFAULT '{}', keys text[] DEFAULT '{}', payloads text[] DEFAULT '{}', headers text[] DEFAULT '{}',
+  made_at bigint DEFAULT NULL) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER  -- as claim_kafka_partitions; the handler runs as the owner, too
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   PERFORM tenfold._check_lists('offsets keys? payloads? headers?', offsets, keys, payloads, headers);
-  PERFORM tenfold._move_kafka_offset(source, topic, partition, epoch, expected, next);
+  PERFORM tenfold._move_kafka_offset(source, topic, partition, epoch, expected, next, made_at);
   RETURN CASE WHEN offsets = '{}' THEN 0  -- a slice counts from 1, whatever the array does
     ELSE tenfold._hand_over(tenfold._kafka_sink(source, topic), partition, offsets[:], keys[:], payloads[:], headers[:]) END;
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.apply_kafka_batch FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.apply_kafka_batch IS
-  'hands messages to the topic''s handler, and moves the offset from expected (NULL: not begun) to next: both or nothing. Messages that the handler raises for become dead letters; gives how many. '
+  'hands messages to the topic''s handler, and moves the offset from expected (NULL: not begun) to next: both or nothing. made_at: the timestamp of the last of them, in milliseconds. Messages that the handler raises for become dead letters; gives how many. '
   'Errors: TF062 another epoch or offset, TF061 no such topic, and what the handler raises where it says nothing of a message (08, 25, 40, 53, 55, 57, 58, XX, and what is missing)';
+
+CREATE OR REPLACE FUNCTION tenfold.refuse_kafka_partition(source text, topic text, partition int, epoch bigint, problem text) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER  -- as claim_kafka_partitions
+SET search_path = pg_catalog, pg_temp
+AS $$
+  UPDATE tenfold.kafka_offset o SET problem = refuse_kafka_partition.problem
+  WHERE (o.source, o.topic, o.partition, o.epoch) = (refuse_kafka_partition.source, refuse_kafka_partition.topic, refuse_kafka_partition.partition, refuse_kafka_partition.epoch)
+    AND o.problem IS DISTINCT FROM refuse_kafka_partition.problem
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold.refuse_kafka_partition FROM PUBLIC;
+COMMENT ON FUNCTION tenfold.refuse_kafka_partition IS
+  'who reads a partition says why it does not read on: tenfold.kafka_sink_status shows it until the offset moves, by a batch or by set_kafka_offset(). Under an older epoch, nothing';
 
 CREATE OR REPLACE FUNCTION tenfold.bury_kafka_message(source text, topic text, partition int, "offset" bigint, key bytea, payload bytea, headers jsonb, reason text, attempts int DEFAULT 0) RETURNS void
 LANGUAGE sql VOLATILE SECURITY DEFINER  -- as claim_kafka_partitions
@@ -265,7 +279,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   PERFORM tenfold._in_range('next_offset', coalesce(next_offset, 0), 0, 9223372036854775807);
-  UPDATE tenfold.kafka_offset o SET next_offset = set_kafka_offset.next_offset, epoch = o.epoch + 1, owner = NULL, moved_at = clock_timestamp()
+  UPDATE tenfold.kafka_offset o SET next_offset = set_kafka_offset.next_offset, epoch = o.epoch + 1, owner = NULL, moved_at = clock_timestamp(),
+      made_at = NULL, problem = NULL
     WHERE o.source = set_kafka_offset.source AND o.topic = set_kafka_offset.topic AND o.partition = set_kafka_offset.partition;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'source "%" has no partition %/%', source, topic, partition USING ERRCODE = 'TF061', HINT = 'SELECT * FROM tenfold.kafka_offset; lists them.';
@@ -274,4 +289,4 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.set_kafka_offset FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.set_kafka_offset IS
-  'goes on at this offset, on an operator''s word: after Kafka deleted what was not read yet, or to read something again. NULL: at the sink''s start. Who reads now is fenced. Errors: TF061 no such partition, 22023 a negative offset';
+  'goes on at this offset, on an operator''s word: after Kafka deleted what was not read yet or the topic was made anew, or to read something again. NULL: at the sink''s start. Who reads now is fenced. Errors: TF061 no such partition, 22023 a negative offset';

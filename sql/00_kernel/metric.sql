@@ -162,6 +162,8 @@ BEGIN
   RETURN QUERY SELECT 'tenfold_relay_refused', jsonb_build_object('consumer', r.consumer), (r.problem IS NOT NULL)::int::double precision FROM tenfold.kafka_relay r;
   RETURN QUERY SELECT 'tenfold_kafka_dead_messages', jsonb_build_object('source', s.source, 'topic', s.topic), coalesce(sum(s.dead), 0)::double precision
     FROM tenfold.kafka_sink_status s GROUP BY s.source, s.topic;
+  RETURN QUERY SELECT 'tenfold_kafka_refused_partitions', jsonb_build_object('source', s.source, 'topic', s.topic), count(o.problem)::double precision
+    FROM tenfold.kafka_sink s LEFT JOIN tenfold.kafka_offset o USING (source, topic) GROUP BY s.source, s.topic;
 END
 $$;
 COMMENT ON FUNCTION tenfold._kafka_metrics IS 'the metrics of what goes to Kafka and comes from it; none where nothing does';
@@ -244,6 +246,7 @@ FROM (VALUES
   ('event', 'event_log_bytes', 'size of the log: events, ticks, positions, their indexes'),
   ('kafka', 'relay_refused', '1: a relay refuses to go on; tenfold.relay_status says why'),
   ('kafka', 'kafka_dead_messages', 'messages of Kafka that could not be applied, of a topic'),
+  ('kafka', 'kafka_refused_partitions', 'partitions of a topic of Kafka that are not read on until tenfold.set_kafka_offset()'),
   ('bad_row', 'bad_rows', 'rows that tasks passed over within the last hour; tenfold.bad_row names them'),
   ('schedule', 'scheduled_job_scheduled', '1: pg_cron knows the job'),
   ('schedule', 'scheduled_job_failed', '1: its last run failed'),

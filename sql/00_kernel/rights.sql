@@ -78,7 +78,8 @@ GRANT EXECUTE ON FUNCTION
   tenfold.relay_state(text, bigint), tenfold.next_relay_batch(text, bigint, bigint, bigint, int), tenfold.finish_relay_batch(text, bigint, bigint, bigint, text),
   tenfold.begin_relay_retries(text, bigint, bigint, int, bigint), tenfold.finish_relay_retries(text, bigint), tenfold.note_relay(text, text, text, bigint),
   tenfold.claim_kafka_partitions(text, text, text[], int[], interval), tenfold.release_kafka_partitions(text, text),
-  tenfold.apply_kafka_batch(text, text, int, bigint, bigint, bigint, bigint[], text[], text[], text[]),
+  tenfold.apply_kafka_batch(text, text, int, bigint, bigint, bigint, bigint[], text[], text[], text[], bigint),
+  tenfold.refuse_kafka_partition(text, text, int, bigint, text),
   tenfold.bury_kafka_message(text, text, int, bigint, bytea, bytea, jsonb, text, int),
   tenfold.redriven_kafka(text, text, int), tenfold.end_kafka_redrive(text, text, int, bigint, bigint, text, int)
 TO tenfold_worker;

@@ -109,7 +109,8 @@ COMMENT ON VIEW tenfold.relay_status IS
 
 CREATE OR REPLACE VIEW tenfold.kafka_sink_status AS
   SELECT s.source, s.topic, o.partition, s.handler, o.next_offset, o.moved_at, o.owner, o.epoch,
-    (SELECT count(*) FROM tenfold.kafka_dead d WHERE d.source = s.source AND d.topic = s.topic AND d.partition = o.partition) AS dead
+    (SELECT count(*) FROM tenfold.kafka_dead d WHERE d.source = s.source AND d.topic = s.topic AND d.partition = o.partition) AS dead,
+    o.problem
   FROM tenfold.kafka_sink s LEFT JOIN tenfold.kafka_offset o USING (source, topic);
 COMMENT ON VIEW tenfold.kafka_sink_status IS
-  'the topics of Kafka that are read: each partition''s handler (NULL: a worker''s), the offset of the next message, when it moved last, the process that reads it, and its dead letters';
+  'the topics of Kafka that are read: each partition''s handler (NULL: a worker''s), the offset of the next message, when it moved last, the process that reads it, its dead letters, and why it is not read on until tenfold.set_kafka_offset()';

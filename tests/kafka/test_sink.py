@@ -2,6 +2,7 @@
 import json
 import re
 import signal
+import time
 
 import pytest
 from gateway import wait_until
@@ -173,6 +174,51 @@ def test_offsets_that_kafka_does_not_have(db, kafka, sink, table, start):
     daemon = start('sink', **{'events.lease': '1s'})
     error = wait_until(lambda: next((e for e in daemon.errors() if 'set_kafka_offset' in e), None), 'it says what an operator can do')
     assert re.search(r'read up to 1000, and Kafka has 0 to \d+', error)
+
+
+def refused(db, name):
+    return db.execute('SELECT partition, problem FROM tenfold.kafka_sink_status WHERE source = %s AND problem IS NOT NULL', [name]).fetchall()
+
+
+@pytest.mark.parametrize('running', [True, False])
+def test_a_topic_that_was_made_anew(db, kafka, sink, table, start, running):
+    """With more messages than were read of the old one: what stands below the offset would be passed over."""
+    kafka.send(sink, [message(n) for n in range(50)])
+    daemon = start('sink', **{'events.lease': '1s'})
+    wait_until(lambda: len(taken(db, table)) == 50, 'all are applied')
+    if not running:
+        daemon.__exit__()
+    kafka.client('drop', sink)
+    wait_until(lambda: re_made(kafka, sink), 'the topic is made anew')
+    kafka.send(sink, [message(n) for n in range(100, 300)])
+    if not running:
+        daemon = start('sink', **{'events.lease': '1s'})
+    wait_until(lambda: len(refused(db, sink)) == 3, 'each partition says so')
+    assert all('made anew' in problem and 'set_kafka_offset' in problem for _, problem in refused(db, sink))
+    assert any('made anew' in error for error in daemon.errors())
+    metric = "SELECT value FROM tenfold.metric WHERE name = 'tenfold_kafka_refused_partitions' AND labels ->> 'source' = %s"
+    assert db.execute(metric, [sink]).fetchone()[0] == 3
+    assert len(taken(db, table)) == 50
+    db.execute('SELECT tenfold.set_kafka_offset(source, topic, partition, 0) FROM tenfold.kafka_offset WHERE source = %s', [sink])
+    wait_until(lambda: len(taken(db, table)) >= 250, 'all of the new one are applied')
+    check_once(db, table, [*range(50), *range(100, 300)])
+    assert refused(db, sink) == []
+
+
+def re_made(kafka, name):
+    """Not before the old one is gone."""
+    kafka.create_topic(name, 3)
+    return kafka.read(name) == []
+
+
+def test_messages_after_a_silence(db, kafka, sink, table, start):
+    """The one before is looked at again, also where Kafka has deleted it meanwhile; compaction may have, too."""
+    start('sink')
+    for first in range(0, 30, 10):
+        kafka.send(sink, [message(n) for n in range(first, first + 10)])
+        wait_until(lambda: len(taken(db, table)) == first + 10, 'they are applied')
+        time.sleep(1.5)  # a silence is what this is about
+    check_once(db, table, range(30))
 
 
 def test_a_topic_that_does_not_exist(db, kafka, name, table, start):

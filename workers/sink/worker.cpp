@@ -138,11 +138,13 @@ Task<void> Sink::apply(KafkaPlace& place, std::vector<KafkaMessage> messages) {
       batch.add(message, headers);
   }
   const int64_t next = messages.back().offset() + 1;
+  const auto made_at = messages.back().made_at();
   const auto count = static_cast<double>(messages.size()), buried = static_cast<double>(queries.size());
   messages.clear();
-  queries.push_back(statements_.move(place.name, place.epoch, place.next, next, std::move(batch).end()));
+  queries.push_back(
+      statements_.move(place.name, place.epoch, {place.next, next, made_at}, std::move(batch).end()));
   const Rows rows = co_await services_.worker_database.run(std::move(queries));
-  place.next = next;
+  place.advance(next, made_at);
   const double dead = buried + number<int>(rows.text(0, 0));
   transactions_.Increment();
   dead_.Increment(dead);

@@ -70,6 +70,19 @@ SELECT is(tenfold.apply_kafka_batch('s', 't', 0, pg_temp.epoch(0), 9, 10, '{9}',
 SELECT is((SELECT d.attempts FROM tenfold.kafka_dead d WHERE d."offset" = 9), 4, '… is the same one');
 SELECT is((SELECT dead FROM tenfold.kafka_sink_status WHERE partition = 0), 2::bigint, 'the view counts them');
 
+-- A topic that was made anew: the message before the offset is known by its time.
+CREATE FUNCTION pg_temp.proof(OUT made_at bigint, OUT problem text) LANGUAGE sql AS
+  $$ SELECT o.made_at, o.problem FROM tenfold.kafka_offset o WHERE o.source = 's' AND o.topic = 't' AND o.partition = 0 $$;
+SELECT tenfold.apply_kafka_batch('s', 't', 0, pg_temp.epoch(0), 10, 12, made_at => 1700000000000);
+SELECT is((SELECT c.made_at FROM tenfold.claim_kafka_partitions('s', 'a', '{t}', '{0}') c), 1700000000000, 'who claims it learns when the message before was made');
+SELECT tenfold.refuse_kafka_partition('s', 't', 0, pg_temp.epoch(0) - 1, 'of old');
+SELECT is((pg_temp.proof()).problem, NULL, 'an old epoch has nothing to say');
+SELECT tenfold.refuse_kafka_partition('s', 't', 0, pg_temp.epoch(0), 'made anew');
+SELECT is((SELECT s.problem FROM tenfold.kafka_sink_status s WHERE s.source = 's' AND s.partition = 0), 'made anew', 'the view says why it is not read on');
+SELECT is((SELECT m.value FROM tenfold.metric m WHERE m.name = 'tenfold_kafka_refused_partitions' AND m.labels ->> 'source' = 's'), 1::float8, '… a metric how many');
+SELECT tenfold.set_kafka_offset('s', 't', 0, 0);
+SELECT results_eq('SELECT * FROM pg_temp.proof()', 'VALUES (NULL::bigint, NULL::text)', 'an operator''s word ends it');
+
 -- A worker's handlers: topics without a function.
 SELECT throws_ok($$SELECT tenfold.create_kafka_source('s', '{u}')$$, '42710', NULL, 'a source that functions read');
 SELECT lives_ok($$SELECT tenfold.create_kafka_source('w', '{t,u}', 'beginning')$$, 'a source of a worker');

@@ -125,6 +125,7 @@ INSERT INTO deed VALUES
   ('tenfold.create_kafka_sink', $$tenfold.create_kafka_sink('s', 't', 'public.take_rights')$$, 'owner'),
   ('tenfold.drop_kafka_sink', $$tenfold.drop_kafka_sink('s', 't')$$, 'owner'),
   ('tenfold.claim_kafka_partitions', $$tenfold.claim_kafka_partitions('s', 'i', '{t}', '{0}')$$, 'worker'),
+  ('tenfold.refuse_kafka_partition', $$tenfold.refuse_kafka_partition('s', 't', 0, 1, 'made anew')$$, 'worker'),
   ('tenfold.release_kafka_partitions', $$tenfold.release_kafka_partitions('s', 'i')$$, 'worker'),
   ('tenfold.bury_kafka_message', $$tenfold.bury_kafka_message('s', 't', 0, 1, NULL, NULL, '{}', 'x')$$, 'worker'),
   ('tenfold.create_kafka_source', $$tenfold.create_kafka_source('w', '{t}')$$, 'jobs'),

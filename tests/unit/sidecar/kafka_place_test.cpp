@@ -67,13 +67,35 @@ TEST(kafka_place, only_the_target_ends_what_it_has) {
 }
 
 TEST(kafka_place, where_it_begins_is_told_to_kafka) {
-  KafkaPlace place{{"t", 3}, 1, 5, 9};
+  KafkaPlace place{{"t", 3}, 1};
   place.is_moved = false;
-  place.begin_at(7);
+  place.begin_at(7, {});
   EXPECT_EQ(place.next, 7);
   EXPECT_EQ(place.read_to, 7);
   EXPECT_TRUE(place.is_moved);
   EXPECT_EQ(place.text(), "t/3");
+}
+
+TEST(kafka_place, the_message_before_it_is_looked_at_first) {
+  KafkaPlace place{{"t", 3}, 1};
+  place.begin_at(7, 1000);
+  EXPECT_EQ(place.begins_at(), 6);
+  EXPECT_EQ(place.look(5, 1), PlaceProof::none);
+  EXPECT_EQ(place.look(6, 1001), PlaceProof::other);
+  EXPECT_EQ(place.look(6, {}), PlaceProof::other);
+  EXPECT_EQ(place.look(6, 1000), PlaceProof::same);
+  EXPECT_EQ(place.begins_at(), 7);
+  EXPECT_EQ(place.look(7, 1), PlaceProof::same);
+}
+
+TEST(kafka_place, without_a_message_before_it_nothing_is_compared) {
+  KafkaPlace place{{"t", 3}, 1};
+  place.begin_at(0, 1000);
+  EXPECT_EQ(place.begins_at(), 0);
+  place.begin_at(7, {});
+  EXPECT_EQ(place.begins_at(), 7);
+  place.begin_at(7, 1000);
+  EXPECT_EQ(place.look(9, 1), PlaceProof::same);  // compaction took it
 }
 
 }  // namespace
