@@ -109,6 +109,11 @@ def test_short_keys(tmp_path, dsn):
     assert result.returncode != 0 and '32 bytes' in result.stderr
 
 
+def test_statements_end_before_their_connection_is_given_up(dsn):
+    result = run('run', '--workers=gateway', f'--database.dsn={dsn}', '--gateway.statement_timeout=60s', '--database.answer_timeout=60s')
+    assert result.returncode != 0 and 'database.answer_timeout' in result.stderr
+
+
 def test_a_port_that_is_taken(gateway, dsn):
     address = f'--gateway.listen=127.0.0.1:{gateway.port}'
     result = run('run', '--workers=gateway', f'--database.dsn={dsn}', address)

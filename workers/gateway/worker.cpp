@@ -110,7 +110,18 @@ sidecar::PoolOptions slow_pool_options(const Settings& settings) {
   return options;
 }
 
+// Else a slow statement would cost its connection, and those behind it theirs.
+void check_timeouts(const Settings& settings) {
+  const auto statement = settings.duration("gateway.statement_timeout");
+  const auto answer = settings.duration("database.answer_timeout");
+  if (statement < answer) return;
+  throw std::runtime_error("gateway.statement_timeout is " + std::to_string(statement.count()) +
+                           " ms, which is not less than database.answer_timeout, " +
+                           std::to_string(answer.count()) + " ms: raise that one");
+}
+
 HandlerOptions handler_options(const Settings& settings) {
+  check_timeouts(settings);
   HandlerOptions options;
   options.prefix = settings.text("gateway.prefix");
   options.cors_origins = settings.text("gateway.cors_origins");
