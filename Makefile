@@ -9,7 +9,7 @@ export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build daemon install demo demo-stop check check-unit check-http check-kafka check-trixie sanitize-server fuzz faults lint clean
+.PHONY: help deps build daemon install demo demo-stop check check-unit check-http check-kafka check-trixie sanitize-server sanitize-daemon fuzz faults lint clean
 
 help: ## says what each target does
 	@sed -n 's/^\([a-z%-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -58,6 +58,10 @@ check-trixie: ## every test on Debian 13 with Postgres 17, in a chroot (root)
 sanitize-server: ## pgTAP on a Postgres with assertions that it builds first, the extension under the address sanitizer
 	@dev/deps unit build test
 	@tests/run sanitize_server
+
+sanitize-daemon: ## tests/http with the daemon under the address and undefined-behaviour sanitizers, tests/kafka under the thread sanitizer
+	@dev/deps build test kafka
+	@tests/run extension sanitize_daemon
 
 bench-%: ## measures one thing against its rivals: make bench-nearby
 	@dev/deps build bench kafka

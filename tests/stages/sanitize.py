@@ -1,12 +1,13 @@
-"""On a Postgres that checks itself, the extension under the address sanitizer."""
+"""What checks itself: Postgres with assertions, the extension and the daemon under the sanitizers of the compiler."""
 import contextlib
 import os
 import re
 import shutil
 import subprocess
 
-from .core import BUILD, ROOT, Count, count_prove, new_cluster, stage
+from .core import BUILD, CHECK, ROOT, Count, cmake, count_prove, new_cluster, stage
 from .postgres import PROVE
+from .processes import run_pytest
 
 # Files whose C++ keeps copies of the catalog, of tables or of plans: these run once more with every cache dropped at each
 # chance, which takes a hundred times as long.
@@ -30,6 +31,29 @@ def sanitize_server(log):
         whole = log.run(*PROVE, 'tests/sql', env=cluster.env())
         discarding = log.run(*PROVE, *DISCARDING, env=cluster.env() | {'PGOPTIONS': '-c debug_discard_caches=1'})
         return count_prove(*whole) + count_prove(*discarding) + count_reports(log, cluster)
+
+
+@stage('the daemon under the address, undefined-behaviour and thread sanitizers (tests/http, tests/kafka)', needs=('extension',), by_default=False)
+def sanitize_daemon(log):
+    """Threads are in what reads Kafka and writes to it: the rest of the daemon has one."""
+    return (run_sanitized(log, 'address', 'ON', 'tests/http')
+            + run_sanitized(log, 'thread', 'thread', 'tests/kafka', '-k', 'test_sink or test_relay or test_handlers'))
+
+
+def run_sanitized(log, name, which, folder, *options):
+    build = f'sanitize-daemon-{name}'
+    cmake(log, build, '-DTENFOLD_SIDECAR=ON', f'-DTENFOLD_SANITIZE={which}', targets=('tenfold',))
+    reports = CHECK / build
+    shutil.rmtree(reports, ignore_errors=True)
+    reports.mkdir()
+    settings = f'log_path={reports}/report:print_stacktrace=1'
+    with environment(DAEMON_UNDER_TEST=str(BUILD / build / 'sidecar' / 'tenfold'), ASAN_OPTIONS=settings, UBSAN_OPTIONS=settings,
+                     TSAN_OPTIONS=settings):
+        result = run_pytest(log, build, *options, folder=folder)
+    found = sorted(reports.iterdir())
+    for report in found:
+        log.write(report.read_text(errors='replace'))
+    return result + Count(int(not found), len(found))
 
 
 def install_sanitized(log, pg_config):
