@@ -44,9 +44,9 @@ struct KafkaPlace {
 
   KafkaName name;
   int64_t epoch;
-  int64_t next = 0;                    // the offset that Postgres knows
+  int64_t next = 0;                     // the offset that Postgres knows
   std::optional<int64_t> made_at = {};  // the message before it
-  int64_t read_to = 0;                 // what is before it is applied, or being so
+  int64_t read_to = 0;                  // what is before it is applied, or being so
   bool is_proved = true;
   std::optional<Clock::time_point> quiet_since = {};  // nothing came since, though it was waited for
   PlaceState state = PlaceState::ready;

@@ -10,8 +10,7 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds read_time = 200ms, announce_every = 1s, patience = 10s,
-                                    quiet_time = 1s;
+constexpr std::chrono::milliseconds read_time = 200ms, announce_every = 1s, patience = 10s, quiet_time = 1s;
 constexpr size_t prefetched_kb = 65536, prefetched_least_kb = 1024, prefetched_most_kb = 16384;
 
 // What is read ahead is bounded for all partitions together.
@@ -40,7 +39,8 @@ KafkaStatements::KafkaStatements(const WorkerDatabase& database, std::string sou
       claim_(database.statement("SELECT topic, partition, epoch, next_offset, start, made_at "
                                 "FROM tenfold.claim_kafka_partitions($1, $2, $3, $4, $5)")),
       release_(database.statement("SELECT tenfold.release_kafka_partitions($1, $2)")),
-      move_(database.statement("SELECT tenfold.apply_kafka_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")),
+      move_(database.statement(
+          "SELECT tenfold.apply_kafka_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")),
       refuse_(database.statement("SELECT tenfold.refuse_kafka_partition($1, $2, $3, $4, $5)")),
       bury_(database.statement("SELECT tenfold.bury_kafka_message($1, $2, $3, $4, $5, $6, $7, $8, $9)")) {}
 
