@@ -27,10 +27,12 @@ Error unknown(std::string_view code) {
   return {Code::unknown_amenity, "unknown amenity \"" + std::string(code) + "\"", "Known are: " + list + "."};
 }
 
-// A shift by more is undefined; who alters the table's CHECK may have such a row, which stops no other amenity.
+// A shift by more is undefined; who alters the table's CHECK may have such a row, which stops no other
+// amenity.
 uint64_t mask_of(std::string_view code, int bit) {
   if (bit < 0 || bit > 63)
-    throw Failure{{Code::invalid_parameter, "amenity \"" + std::string(code) + "\" has bit " + std::to_string(bit),
+    throw Failure{{Code::invalid_parameter,
+                   "amenity \"" + std::string(code) + "\" has bit " + std::to_string(bit),
                    "The bits of hotel.amenity are 0 to 63."}};
   return uint64_t{1} << bit;
 }

@@ -48,7 +48,8 @@ def test_a_cluster_of_15_goes_through_pg_upgrade_to_17():
     place = root / 'tenfold' / '.run' / 'server-15'
     shutil.rmtree(place, ignore_errors=True)
     pg_config = lend_server(root, place)
-    made = subprocess.run([ROOT / 'dev' / 'trixie', 'run', '--', 'tests/process/pg_upgrade', pg_config.relative_to(root / 'tenfold'), '.run/server-15/libraries'],
+    server = [pg_config.relative_to(root / 'tenfold'), '.run/server-15/libraries']
+    made = subprocess.run([ROOT / 'dev' / 'trixie', 'run', '--', 'tests/process/pg_upgrade', *server],
                           capture_output=True, text=True)
     shutil.rmtree(place)
     assert made.returncode == 0, made.stdout + made.stderr

@@ -32,12 +32,12 @@ def log_of(home):
 
 
 def lend_server(root, place):
-    """Copies this machine's server with its extensions below place, in a chroot at root, and the libraries that are absent there.
+    """Copies this machine's server with its extensions below place, in a chroot at root, with the libraries that it lacks.
 
     A server finds its files by where its programs are, as long as the last folders are those of its package.
     """
     bindir = Path(bindir_of())
-    skipped = shutil.ignore_patterns('bitcode', 'llvmjit*')  # without them there is no JIT, which would need another LLVM
+    skipped = shutil.ignore_patterns('bitcode', 'llvmjit*')  # the JIT would need another LLVM
     for folder in (bindir, Path(config_of(bindir, 'pkglibdir')), Path(config_of(bindir, 'sharedir'))):
         shutil.copytree(folder, place / folder.relative_to('/usr'), ignore=skipped, ignore_dangling_symlinks=True)
     (place / 'libraries').mkdir()
