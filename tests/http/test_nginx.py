@@ -20,15 +20,15 @@ from nginx import FOLDER, Nginx, Postgrest, free_port
 
 # Functions that show what reaches them, and their routes.
 PROBES = """
-CREATE FUNCTION tenfold_api.probe_form(id text, text text DEFAULT NULL, number int DEFAULT NULL) RETURNS jsonb LANGUAGE sql STABLE
+CREATE FUNCTION tenfold_api.probe_form(id text, text text DEFAULT NULL, number int DEFAULT NULL) RETURNS jsonb LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 RETURN jsonb_build_object('id', id, 'text', text, 'number', number, 'headers', current_setting('request.headers')::jsonb,
   'claims', current_setting('request.jwt.claims')::jsonb);
-CREATE FUNCTION tenfold_api.probe_required(text text) RETURNS jsonb LANGUAGE sql STABLE RETURN jsonb_build_object('text', text);
+CREATE FUNCTION tenfold_api.probe_required(text text) RETURNS jsonb LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp RETURN jsonb_build_object('text', text);
 CREATE FUNCTION tenfold_api.probe_delete(id text) RETURNS jsonb LANGUAGE plpgsql VOLATILE AS $$
 BEGIN PERFORM tenfold.respond(200, '{"ETag": "\\"1\\""}'); RETURN jsonb_build_object('deleted', id, 'headers', current_setting('request.headers')::jsonb); END $$;
-CREATE FUNCTION tenfold_api.probe_json(jsonb) RETURNS jsonb LANGUAGE sql VOLATILE
+CREATE FUNCTION tenfold_api.probe_json(jsonb) RETURNS jsonb LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 RETURN jsonb_build_object('body', $1, 'id', tenfold.path_value('thing_id'), 'headers', current_setting('request.headers')::jsonb);
-CREATE FUNCTION tenfold_api.probe_bytes(bytea) RETURNS jsonb LANGUAGE sql VOLATILE
+CREATE FUNCTION tenfold_api.probe_bytes(bytea) RETURNS jsonb LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 RETURN jsonb_build_object('sha256', encode(sha256($1), 'hex'), 'id', tenfold.path_value('id'), 'headers', current_setting('request.headers')::jsonb);
 CREATE FUNCTION tenfold_api.probe_answer() RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
 BEGIN
