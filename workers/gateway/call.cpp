@@ -76,7 +76,9 @@ std::string listed_query(const Route& route, std::string_view query) {
     const std::string_view pair = query.substr(0, query.find('&'));
     query.remove_prefix(std::min(query.size(), pair.size() + 1));
     const auto name = percent_decode(pair.substr(0, pair.find('=')), Plus::is_space);
-    const auto is_named = [&](const Parameter& parameter) { return !parameter.in_path && parameter.name == name; };
+    const auto is_named = [&](const Parameter& parameter) {
+      return !parameter.in_path && parameter.name == name;
+    };
     if (!std::ranges::any_of(route.parameters, is_named)) continue;
     if (!listed.empty()) listed += '&';
     listed += pair;

@@ -23,7 +23,8 @@ struct FormValues {
 // parameter that is missing or does not match its pattern.
 Outcome<FormValues> take_parameters(const Route& route, const Form& path_values, std::string_view query);
 
-// Of a query string the pairs that name a parameter of the route, as they were sent: what a page's Link repeats.
+// Of a query string the pairs that name a parameter of the route, as they were sent: what a page's Link
+// repeats.
 std::string listed_query(const Route& route, std::string_view query);
 
 // Takes them from the form that a client of PostgREST sends as its body, ids of the path too. Any other name

@@ -22,9 +22,9 @@ struct Edge {
 };
 
 // request.headers: one JSON object of lower-case names, without cookie; the values of equal names are joined
-// by commas. Path values become x-path-NAME (underscores become dashes), the edge's query becomes x-query where
-// it is not empty, and what the client sends by such a name is dropped. x-request-id is the id under which the
-// request is logged.
+// by commas. Path values become x-path-NAME (underscores become dashes), the edge's query becomes x-query
+// where it is not empty, and what the client sends by such a name is dropped. x-request-id is the id under
+// which the request is logged.
 std::string headers_json(const sidecar::HttpRequest& request, const Form& path_values, const Edge& edge);
 
 // The same for a request that came by a proxy of ours, which has written x-path-* and x-query itself.

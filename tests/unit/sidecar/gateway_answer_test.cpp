@@ -56,11 +56,11 @@ TEST(request_settings, headers) {
                   {"x-rate-class", "login"},
                   {"x-request-id", "r"}}));
   EXPECT_EQ(json::parse(headers_json(request, {}, {"", "", "b=%41"})), (json{{"host", "h"},
-                                                              {"a", "1, 2"},
-                                                              {"x-query", "b=%41"},
-                                                              {"x-real-ip", ""},
-                                                              {"x-rate-class", ""},
-                                                              {"x-request-id", "r"}}));
+                                                                             {"a", "1, 2"},
+                                                                             {"x-query", "b=%41"},
+                                                                             {"x-real-ip", ""},
+                                                                             {"x-rate-class", ""},
+                                                                             {"x-request-id", "r"}}));
   request.headers.push_back({"x-query", "from a proxy"});
   EXPECT_EQ(json::parse(proxied_headers_json(request)), (json{{"host", "h"},
                                                               {"a", "1, 2"},
