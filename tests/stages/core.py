@@ -16,7 +16,7 @@ CHECK = ROOT / '.run' / 'check'
 BUILD = ROOT / 'build'
 TAIL_LINES = 40
 GRACE = 30  # seconds, for who is asked to end
-BACKGROUND = ('nice', '-n', '10')  # what only computes gives way to what is measured by clocks
+BACKGROUND = ('nice', '-n', '19')  # what only computes gives way to what others wait for, and to what is measured by clocks
 
 
 @dataclass
@@ -142,9 +142,9 @@ def count_junit(code, path):
 
 # What several of them do.
 
-def cmake(log, folder, *options, targets=()):
+def cmake(log, folder, *options, targets=(), urgency=BACKGROUND):
     log.must_run('cmake', '-S', '.', '-B', f'build/{folder}', '-G', 'Ninja', *options)
-    log.must_run(*BACKGROUND, 'cmake', '--build', f'build/{folder}', *(('--target', *targets) if targets else ()))
+    log.must_run(*urgency, 'cmake', '--build', f'build/{folder}', *(('--target', *targets) if targets else ()))
 
 
 def new_cluster(name, **options):

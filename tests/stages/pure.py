@@ -46,4 +46,4 @@ def run_fuzzer(log, fuzzer):
 
 @stage('format, tidy, walls and names; each rule counts as one; wants the library built', needs=('extension',))
 def lint(log):
-    return count_tap(*log.run('dev/lint'))
+    return count_tap(*log.run(*BACKGROUND, 'dev/lint'))
