@@ -131,7 +131,7 @@ TEST(call, takes_a_form_with_nothing_else_in_it) {
   ASSERT_TRUE(taken);
   EXPECT_EQ(taken->values, (std::vector<std::string>{"5", "a&b"}));
   EXPECT_EQ(take_arguments(route, "id=5&other=1").problem().code, "PGRST202");
-  EXPECT_EQ(take_arguments(route, "id=x").problem().code, "PGRST100");
+  EXPECT_TRUE(take_arguments(route, "id=x"));  // as PostgREST, which knows no patterns: functions check
   EXPECT_EQ(take_arguments(route, "text=a").problem().code, "PGRST100");
   EXPECT_EQ(take_arguments(route, "id=%").problem().code, "PGRST100");
 }
