@@ -12,12 +12,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Postgres ends a statement before we give its connection up, unless the operator has a limit of his own.
+// Postgres ends a statement before we give its connection up; sooner where the operator's own limit is
+// shorter. The units of a setting (800ms, 30s, 1min) are ones that an interval has, too.
 std::string begin_sql(const Settings& settings) {
-  const auto limit = std::max<int64_t>(1, settings.duration("database.answer_timeout").count() * 8 / 10);
-  const std::string sql =
-      "SELECT set_config('statement_timeout', CASE current_setting('statement_timeout') WHEN '0' THEN '" +
-      std::to_string(limit) + "' ELSE current_setting('statement_timeout') END, true)";
+  const auto limit =
+      std::to_string(std::max<int64_t>(1, settings.duration("database.answer_timeout").count() * 8 / 10));
+  const std::string own = "current_setting('statement_timeout')";
+  const std::string sql = "SELECT set_config('statement_timeout', CASE WHEN " + own +
+                          "::interval BETWEEN '1us' AND '" + limit + "ms' THEN " + own + " ELSE '" + limit +
+                          "' END, true)";
   return sql + (settings.text("database.worker_role").empty() ? "" : ", set_config('role', $1, true)");
 }
 

@@ -68,7 +68,7 @@ def test_our_own_tools_set_no_variable_that_the_daemon_refuses():
     """Whoever exported it would wonder why `tenfold run` does not start."""
     known = {'TENFOLD_' + name.upper().replace('.', '_')
              for name in re.findall(r'^  (\w+\.\w+) ', run('list').stdout, re.MULTILINE)}
-    named = {name for file in [ROOT / 'Makefile', *(ROOT / 'dev').iterdir()]
+    named = {name for file in [ROOT / 'Makefile', *filter(Path.is_file, (ROOT / 'dev').rglob('*'))]
              for name in re.findall(r'\bTENFOLD_[A-Z_]+', file.read_text())}
     assert named <= known | {'TENFOLD_CONFIG', 'TENFOLD_WORKERS'}
 

@@ -53,7 +53,7 @@ def test_hotels_near_a_point(door, db, merchant):
     """`radius=5` is five kilometers. Nearest first, of those that the filters let through."""
     def at(latitude, rating=4.5, **changes):
         hotel = add(door, merchant, latitude=latitude, **{'average_price': 8000.0} | changes)
-        db.execute('SELECT hotel.set_rating(%s, %s, 10)', (hotel['hotel_id'], rating))
+        db.execute('SELECT hotel.set_rating(%s::bigint, %s::numeric, 10)', (hotel['hotel_id'], rating))
         return hotel['hotel_id']
 
     far, near, nearest = at(19.1240), at(19.1160), at(19.0761)  # 5.3 km, 4.4 km, 11 m
