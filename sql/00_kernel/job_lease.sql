@@ -196,15 +196,23 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   job tenfold.job_running;
+  longest_free CONSTANT interval := '1 day';  -- else a provider that always says "later" keeps a job for ever
+  counts boolean;
 BEGIN
   PERFORM tenfold._in_range('delay', delay, '0', interval '1 year');
   DELETE FROM tenfold.job_running r WHERE r.job_id = postpone_job.job_id AND r.epoch = postpone_job.epoch RETURNING * INTO job;
   PERFORM tenfold._refuse_stale(ARRAY[job_id], ARRAY[epoch], CASE WHEN FOUND THEN ARRAY[job_id] ELSE '{}' END, false);
-  INSERT INTO tenfold.job VALUES (job.job_id, job.queue_id, job.priority, tenfold._due_at(clock_timestamp() + delay), job.attempts - 1,
-    job.max_attempts, job.created_at, job.dedupe_key, job.concurrency_key, left(reason, 10000), job.payload);
+  counts := clock_timestamp() - job.created_at > longest_free;
+  IF job.cancel_asked OR counts AND job.attempts >= job.max_attempts THEN
+    PERFORM tenfold._end_attempt(job, left(coalesce(reason, 'no reason given'), 10000), true);
+  ELSE
+    INSERT INTO tenfold.job VALUES (job.job_id, job.queue_id, job.priority, tenfold._due_at(clock_timestamp() + delay),
+      CASE WHEN counts THEN job.attempts ELSE job.attempts - 1 END, job.max_attempts, job.created_at,
+      job.dedupe_key, job.concurrency_key, left(reason, 10000), job.payload);
+  END IF;
   PERFORM tenfold._release_keys(ARRAY[job.queue_id], ARRAY[job.concurrency_key]);
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.postpone_job FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.postpone_job IS
-  'gives a job back that could not begin now, as when a breaker is open: due after the delay, and this attempt does not count. Errors: TF021 the lease is over, 22023 the delay';
+  'gives a job back that could not begin now, as when a breaker is open: due after the delay, and this attempt does not count, unless the job is more than a day old; the last attempt makes it a dead letter. Errors: TF021 the lease is over, 22023 the delay';

@@ -92,8 +92,10 @@ COMMENT ON FUNCTION tenfold.release_kafka_partitions IS 'an instance ends: other
 
 CREATE OR REPLACE FUNCTION tenfold._is_our_fault(state text) RETURNS boolean
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN left(state, 2) IN ('08', '25', '40', '53', '55', '57', '58', 'XX') OR state IN ('42883', '42P01', '42501', '42703');
-COMMENT ON FUNCTION tenfold._is_our_fault IS 'whether an error says nothing of the message: the server is busy, stops, or lacks a function, table, column or right';
+RETURN left(state, 2) IN ('08', '25', '40', '53', '57', '58', 'XX')
+  OR state IN ('55006', '55P02', '55P03', '55P04', '42883', '42P01', '42501', '42703');  -- 55000 is what functions raise
+COMMENT ON FUNCTION tenfold._is_our_fault IS
+  'whether an error says nothing of the message: the server is busy, stops, or lacks a function, table, column or right';
 
 -- A message may come again: see set_kafka_offset().
 CREATE OR REPLACE FUNCTION tenfold._bury(source text, topic text, partition int, "offset" bigint, key bytea, payload bytea, headers jsonb, reason text, attempts int) RETURNS void

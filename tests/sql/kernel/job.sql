@@ -106,7 +106,18 @@ SELECT throws_ok(format('SELECT tenfold.postpone_job(%s, 0, $i$-1 s$i$, NULL)', 
 SELECT tenfold.postpone_job(:d, pg_temp.epoch(:d), '1 min', 'the breaker is open');
 SELECT row_eq(format($$SELECT attempts, last_error, due_at > clock_timestamp() + interval '55 s' FROM tenfold.job WHERE job_id = %s$$, :d),
   ROW(1, 'the breaker is open'::text, true), 'postponed, which is no attempt');
-SELECT pg_temp.hurry();
+SELECT pg_temp.hurry(), pg_temp.claim('q');
+UPDATE tenfold.job_running SET created_at = created_at - interval '25 h' WHERE job_id = :d;
+SELECT tenfold.postpone_job(:d, pg_temp.epoch(:d), '1 min', 'still open');
+SELECT row_eq(format('SELECT attempts, max_attempts FROM tenfold.job WHERE job_id = %s', :d), ROW(2, 3), '… but after a day it is one');
+SELECT pg_temp.hurry(), pg_temp.claim('q');
+SAVEPOINT last_attempt;
+SELECT tenfold.postpone_job(:d, pg_temp.epoch(:d), '1 min', 'still open');
+SELECT is(pg_temp.state(:d), 'dead', '… and the last one ends it');
+ROLLBACK TO last_attempt;
+SELECT tenfold.cancel_job(:d), tenfold.postpone_job(:d, pg_temp.epoch(:d), '1 min', 'still open');
+SELECT is(pg_temp.state(:d), 'cancelled', 'who is asked to cancel is not put off');
+ROLLBACK TO last_attempt;
 SELECT pg_temp.complete(pg_temp.claim('q'));
 
 -- Priority with aging: one step is worth a minute.
