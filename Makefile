@@ -20,7 +20,7 @@ deps: ## installs the Debian packages that are missing (Debian 12 or 13; starts 
 build: ## builds the extension
 	@$(MAKE) --no-print-directory -C extension -j$$(nproc) PG_CONFIG=$(PG_CONFIG)
 
-daemon: ## builds the daemon `tenfold`: build/sidecar/sidecar/tenfold
+daemon: ## builds the daemon `tenfold`: build/sidecar/tenfold
 	@cmake -S . -B build/sidecar -G Ninja -DTENFOLD_SIDECAR=ON >/dev/null
 	@cmake --build build/sidecar --target tenfold
 

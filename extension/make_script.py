@@ -8,6 +8,7 @@ tenfold.install() runs later, in the member tables tenfold.module_source and ten
 updates/tenfold--A--B.sql says, then replays the same.
 """
 import configparser
+import itertools
 import re
 import sys
 from pathlib import Path
@@ -77,15 +78,25 @@ def source_rows():
 
 
 def migration_rows(module, folder):
-    tables = [(f, True) for f in sorted(folder.glob('tables/*.sql'))]
-    replayed = [(f, False) for f in sorted(folder.glob('*.sql'), key=replay_order)]
-    for position, (file, once) in enumerate(tables + replayed):
+    for position, (file, once) in enumerate(steps(folder)):
         body = file.read_text()
         if REWRITTEN.search(body):
             sys.exit(f'{file}: CREATE EXTENSION would rewrite {REWRITTEN.search(body).group()!r}')
-        name = file.relative_to(folder).with_suffix('').as_posix()
+        name = f'tables/{file.stem}' if once else file.stem
         yield (f"INSERT INTO tenfold.migration_source VALUES ('{module}', {position}, '{name}', "
                f"{'true' if once else 'false'}, {quote_ascii(body)});\n")
+
+
+def steps(folder):
+    """The files of a module and whether each runs once only: the tables by number, then the rest. Rooms do not count,
+    so that a file may move from one to another."""
+    files = list(folder.rglob('*.sql'))
+    tables = sorted((f for f in files if f.parent.name == 'tables'), key=lambda f: f.stem)
+    replayed = sorted((f for f in files if f.parent.name != 'tables'), key=replay_order)
+    for one, other in itertools.pairwise([*tables, *replayed]):
+        if one.stem == other.stem:
+            sys.exit(f'{other}: {one} has the same name')
+    return [(f, True) for f in tables] + [(f, False) for f in replayed]
 
 
 def replay_order(file):

@@ -1,7 +1,7 @@
 """How many seconds the tests of each system took in the last run, from what its stages have left in .run/check.
 
 A test is of the system that its folder or its file names (tests/sql/hotel/…, test_hotels.py), or one of whose features
-it names: the stems of sql/NN_SYSTEM/*.sql. All others are of the base.
+it names: the stems of sql/NN_SYSTEM/**/*.sql. All others are of the base.
 """
 import re
 from collections import Counter
@@ -18,7 +18,7 @@ DUTIES = {'api', 'views', 'rights', 'jobs', 'metric'}  # files that any system m
 def features():
     """System by stem: of their names and of their features'."""
     folders = {path.parent.name.partition('_')[2]: path.parent for path in ROOT.glob('sql/*/module.ini')}
-    found = {file.stem: name for name, folder in folders.items() for file in folder.glob('*.sql') if file.stem not in DUTIES}
+    found = {file.stem: name for name, folder in folders.items() for file in folder.rglob('*.sql') if file.stem not in DUTIES}
     return found | {name: name for name in folders}
 
 

@@ -3,7 +3,7 @@
 
 #include <cstdlib>
 
-#include "sidecar/json_text.hpp"
+#include "base/json_text.hpp"
 
 using namespace tenfold::gateway;
 

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-DAEMON = Path(os.environ.get('DAEMON_UNDER_TEST', ROOT / 'build' / 'sidecar' / 'sidecar' / 'tenfold'))
+DAEMON = Path(os.environ.get('DAEMON_UNDER_TEST', ROOT / 'build' / 'sidecar' / 'tenfold'))
 PREFIX = '/api/v1'
 os.environ.setdefault('TENFOLD_HTTP_ALLOW', '127.0.0.0/8')  # the servers that our daemons call are here
 DEADLINE = 60  # seconds; for conditions that hold within a fraction of one, on a machine that may be busy

@@ -27,7 +27,7 @@ def cache(log):
 def http(log):
     report = CHECK / 'loop_check.xml'
     report.unlink(missing_ok=True)
-    code, _ = log.run(BUILD / 'sidecar' / 'sidecar' / 'tenfold_loop_check', f'--gtest_output=xml:{report}')
+    code, _ = log.run(BUILD / 'sidecar' / 'tenfold_loop_check', f'--gtest_output=xml:{report}')
     return count_junit(code, report) + run_pytest(log, 'http', folder='tests/http')
 
 

@@ -47,7 +47,7 @@ def run_sanitized(log, name, which, folder, *options):
     shutil.rmtree(reports, ignore_errors=True)
     reports.mkdir()
     settings = f'log_path={reports}/report:print_stacktrace=1'
-    with environment(DAEMON_UNDER_TEST=str(BUILD / build / 'sidecar' / 'tenfold'), ASAN_OPTIONS=settings, UBSAN_OPTIONS=settings,
+    with environment(DAEMON_UNDER_TEST=str(BUILD / build / 'tenfold'), ASAN_OPTIONS=settings, UBSAN_OPTIONS=settings,
                      TSAN_OPTIONS=settings):
         result = run_pytest(log, build, *options, folder=folder)
     found = sorted(reports.iterdir())

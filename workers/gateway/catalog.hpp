@@ -7,7 +7,7 @@
 #include <tuple>
 #include <unordered_map>
 
-#include "sidecar/worker.hpp"
+#include "daemon/worker.hpp"
 #include "workers/gateway/pace.hpp"
 #include "workers/gateway/route.hpp"
 

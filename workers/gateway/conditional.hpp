@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "sidecar/http_message.hpp"
+#include "http/message.hpp"
 
 namespace tenfold::gateway {
 

@@ -7,7 +7,7 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "sidecar/http_wire.hpp"
+#include "http/wire.hpp"
 
 namespace tenfold::gateway {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "sidecar/http_message.hpp"
+#include "http/message.hpp"
 
 namespace tenfold::gateway {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "sidecar/json_text.hpp"
+#include "base/json_text.hpp"
 
 namespace tenfold::gateway {
 namespace {

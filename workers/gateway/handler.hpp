@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "sidecar/worker.hpp"
+#include "daemon/worker.hpp"
 #include "workers/gateway/call.hpp"
 #include "workers/gateway/catalog.hpp"
 #include "workers/gateway/client_address.hpp"

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "sidecar/loop.hpp"
+#include "base/loop.hpp"
 #include "workers/gateway/fair_queue.hpp"
 
 namespace tenfold::gateway {

@@ -1,6 +1,6 @@
 #include "workers/gateway/problem.hpp"
 
-#include "sidecar/json_text.hpp"
+#include "base/json_text.hpp"
 
 namespace tenfold::gateway {
 namespace {

@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "sidecar/http_message.hpp"
+#include "http/message.hpp"
 
 namespace tenfold::gateway {
 

@@ -1,8 +1,8 @@
 // From Postgres's reply to an answer.
 #pragma once
 
-#include "sidecar/http_message.hpp"
-#include "sidecar/pg_statement.hpp"
+#include "http/message.hpp"
+#include "postgres/statement.hpp"
 #include "workers/gateway/route.hpp"
 
 namespace tenfold::gateway {

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
-#include "sidecar/json_text.hpp"
+#include "base/json_text.hpp"
 
 namespace tenfold::gateway {
 namespace {

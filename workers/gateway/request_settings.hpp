@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "sidecar/http_message.hpp"
+#include "http/message.hpp"
 #include "workers/gateway/form.hpp"
 #include "workers/gateway/problem.hpp"
 

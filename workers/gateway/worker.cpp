@@ -1,6 +1,6 @@
 #include "workers/gateway/worker.hpp"
 
-#include "sidecar/daemon.hpp"
+#include "daemon/daemon.hpp"
 #include "workers/gateway/handler.hpp"
 #include "workers/gateway/rotate_secret.hpp"
 

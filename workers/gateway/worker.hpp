@@ -1,7 +1,7 @@
 // The gateway: serves the rows of tenfold.route over HTTP, and nothing else, by PostgREST's contract.
 #pragma once
 
-#include "sidecar/worker.hpp"
+#include "daemon/worker.hpp"
 
 namespace tenfold::gateway {
 

@@ -1,7 +1,7 @@
 #include "workers/jobs/worker.hpp"
 
-#include "sidecar/http_handler.hpp"
-#include "sidecar/pg_values.hpp"
+#include "handlers/http.hpp"
+#include "postgres/values.hpp"
 
 namespace tenfold::jobs {
 namespace {

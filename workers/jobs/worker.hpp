@@ -1,7 +1,7 @@
 // Jobs that every installation can use: calls to URLs that outlive their caller.
 #pragma once
 
-#include "sidecar/worker.hpp"
+#include "daemon/worker.hpp"
 
 namespace tenfold::jobs {
 

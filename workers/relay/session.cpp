@@ -2,8 +2,8 @@
 
 #include <stdexcept>
 
-#include "sidecar/json_text.hpp"
-#include "sidecar/pg_values.hpp"
+#include "base/json_text.hpp"
+#include "postgres/values.hpp"
 
 namespace tenfold::relay {
 namespace {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "sidecar/kafka_client.hpp"
-#include "sidecar/pg_statement.hpp"
+#include "kafka/client.hpp"
+#include "postgres/statement.hpp"
 #include "workers/relay/marker.hpp"
 
 namespace tenfold::relay {

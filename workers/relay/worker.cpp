@@ -1,7 +1,7 @@
 #include "workers/relay/worker.hpp"
 
-#include "sidecar/pg_values.hpp"
-#include "sidecar/trouble.hpp"
+#include "base/trouble.hpp"
+#include "postgres/values.hpp"
 #include "workers/relay/session.hpp"
 
 namespace tenfold::relay {

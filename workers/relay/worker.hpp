@@ -27,7 +27,7 @@
 // at the very tick that was sent, else a new session begins, which looks.
 #pragma once
 
-#include "sidecar/worker.hpp"
+#include "daemon/worker.hpp"
 
 namespace tenfold::relay {
 

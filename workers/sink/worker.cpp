@@ -1,9 +1,9 @@
 #include "workers/sink/worker.hpp"
 
-#include "sidecar/json_text.hpp"
-#include "sidecar/kafka_message.hpp"
-#include "sidecar/kafka_reader.hpp"
-#include "sidecar/pg_values.hpp"
+#include "base/json_text.hpp"
+#include "kafka/message.hpp"
+#include "kafka/reader.hpp"
+#include "postgres/values.hpp"
 
 namespace tenfold::sink {
 namespace {

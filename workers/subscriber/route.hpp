@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "events/event.hpp"
 #include "kernel/result.hpp"
-#include "sidecar/event.hpp"
 
 namespace tenfold::subscriber {
 

@@ -4,9 +4,9 @@
 #include <chrono>
 #include <stdexcept>
 
-#include "sidecar/function_handler.hpp"
-#include "sidecar/http_handler.hpp"
-#include "sidecar/webhook.hpp"
+#include "handlers/function.hpp"
+#include "handlers/http.hpp"
+#include "handlers/webhook.hpp"
 #include "workers/subscriber/route.hpp"
 
 namespace tenfold::subscriber {

@@ -1,7 +1,7 @@
 // Routes of events to webhooks, and to functions in Postgres.
 #pragma once
 
-#include "sidecar/worker.hpp"
+#include "daemon/worker.hpp"
 
 namespace tenfold::subscriber {
 
