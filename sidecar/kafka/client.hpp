@@ -158,6 +158,7 @@ class KafkaProducer : public KafkaHandle {
   rd_kafka_topic_t* topic(std::string_view name);
 
   std::unordered_map<std::string, rd_kafka_topic_t*> topics_;
+  bool in_transaction_ = false;
 };
 
 // A received message. It holds librdkafka's own memory.

@@ -114,7 +114,7 @@ def model():
 
 
 def remove_models():
-    for old in MODELS.iterdir():
+    for old in MODELS.glob('*'):
         if old.is_symlink():
             Cluster(old).remove()
 

@@ -9,9 +9,8 @@ from .core import BUILD, CHECK, ROOT, Count, cmake, count_prove, new_cluster, st
 from .postgres import PROVE
 from .processes import run_pytest
 
-# Files whose C++ keeps copies of the catalog, of tables or of plans: these run once more with every cache dropped at each
-# chance, which takes a hundred times as long.
-DISCARDING = ['tests/sql/hotel/hotel.sql', 'tests/sql/kernel/breaker.sql', 'tests/sql/kernel/quota.sql']
+# What C++ keeps copies of, once more with every cache dropped at each chance.
+DISCARDING = ['tests/discard']
 
 
 @stage('pgTAP on a server with assertions, the extension under the address sanitizer (dev/checked-server)', by_default=False)
@@ -20,7 +19,7 @@ def sanitize_server(log):
     pg_config = subprocess.check_output(['dev/checked-server', 'pg_config'], cwd=ROOT, text=True).strip()
     install_sanitized(log, pg_config)
     runtime = subprocess.check_output(['gcc', '-print-file-name=libasan.so'], text=True).strip()
-    with environment(PG_CONFIG=pg_config, LD_PRELOAD=os.path.realpath(runtime), ASAN_OPTIONS='detect_leaks=0:abort_on_error=1'):
+    with environment(PG_CONFIG=pg_config, LD_PRELOAD=os.path.realpath(runtime), ASAN_OPTIONS='detect_leaks=0:abort_on_error=1:allocator_may_return_null=1'):
         cluster = new_cluster('sanitize_server')
         cluster.__enter__()
     with contextlib.ExitStack() as stack:
@@ -59,12 +58,14 @@ def run_sanitized(log, name, which, folder, *options):
 def install_sanitized(log, pg_config):
     """From a copy: the objects of the usual build stay as they are."""
     copy = BUILD / 'sanitize-server'
+    shutil.rmtree(copy / 'sql', ignore_errors=True)  # of a file that has moved both would be taken
     names = subprocess.check_output(['git', '-c', 'safe.directory=*', 'ls-files', '-co', '--exclude-standard', 'extension', 'sql', 'tests/module'],
                                     cwd=ROOT, text=True).split()
     for name in (name for name in names if (ROOT / name).exists()):
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, copy / name)
-    flags = [f'PG_CONFIG={pg_config}', 'COPT=-fsanitize=address -fno-omit-frame-pointer -O1']
+    sanitize = '-fsanitize=address -fno-omit-frame-pointer -O1'
+    flags = [f'PG_CONFIG={pg_config}', f'COPT={sanitize}', f'CXXFLAGS=-g -fno-strict-aliasing -fwrapv {sanitize}']  # COPT is C's
     for folder in ('extension', 'tests/module'):
         log.must_run('make', f'-j{os.cpu_count()}', '-C', copy / folder, 'install', *flags)
 
