@@ -55,6 +55,7 @@ CREATE TABLE payment.payment (
   next_action jsonb,
   failure_code text,
   failure_message text,
+  next_at timestamptz NOT NULL,
   changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (merchant_id, payment_id),
   CONSTRAINT amount_is_positive CHECK (amount_minor > 0),
@@ -68,6 +69,7 @@ COMMENT ON COLUMN payment.payment.expires_at IS 'until when it may be begun, an 
 COMMENT ON COLUMN payment.payment.held_minor IS 'what the provider holds or took';
 COMMENT ON COLUMN payment.payment.captured_minor IS 'what was captured, and what an open capture reserves: a definite failure gives it back';
 COMMENT ON COLUMN payment.payment.refund_minor IS 'what was refunded, and what open refunds reserve';
+COMMENT ON COLUMN payment.payment.next_at IS 'when a job should have looked at it again: what is long past that has lost its job';
 COMMENT ON COLUMN payment.payment.exposed IS 'whether the provider may have executed something that we did not see end';
 -- By it the jobs of pg_cron look through the payments of a time: an index on the state would make each move write it anew.
 CREATE INDEX payment_created ON payment.payment USING brin (created_at) WITH (pages_per_range = 32);
@@ -138,7 +140,11 @@ INSERT INTO payment.failure_class VALUES
   ('busy', 'no', 'not_executed', 'a documented "not now": 429, maintenance'),
   ('ambiguous', 'maybe', 'ambiguous', 'a timeout or reset after a byte was sent, 5xx, bad JSON, an unknown word, our own death'),
   ('requires_action', 'no', 'action', 'the customer must act first'),
-  ('not_found', 'no', 'not_found', 'a query found nothing; proof only after visible_after');
+  ('voided', 'no', 'voided', 'what was held is not held any more'),
+  ('approved', 'no', 'approved', 'the customer has acted, and the provider waits for our next call'),
+  ('processing', 'maybe', 'working', 'the provider has not decided yet'),
+  ('hint', 'maybe', 'hint', 'something happened at the provider, and only a question tells what'),
+  ('not_found', 'maybe', 'not_found', 'a query found nothing; proof only after visible_after');
 
 CREATE TABLE payment.transfer (
   merchant_id bigint,
