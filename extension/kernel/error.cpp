@@ -6,7 +6,7 @@ namespace tenfold {
 namespace {
 
 // Standard SQLSTATEs where clients already act on them; else class TF: TF0 installer (TF01 identity, TF02
-// jobs), TFG geo, TFH hotel. No status is 503: PostgREST takes that for a lost database, closes its
+// jobs), TFG geo, TFH hotel, TFP payment. No status is 503: PostgREST takes that for a lost database, closes its
 // connections and reads its schema anew.
 constexpr std::array rows{
     CodeRow{Code::null_value, "22004", "null_value", 400, "a required value is NULL"},
@@ -81,6 +81,38 @@ constexpr std::array rows{
             "a partition of Kafka is at another offset, or another's"},
     CodeRow{Code::sequence_exhausted, "2200H", "sequence_exhausted", 400,
             "a sequence has no number left that an id has room for"},
+    CodeRow{Code::payment_key_missing, "TFP01", "payment_key_missing", 400,
+            "a payment's request has no idempotency key, or one that is too long"},
+    CodeRow{Code::payment_malformed, "TFP02", "payment_malformed", 400,
+            "a body contradicts its header or token, or says something twice"},
+    CodeRow{Code::payment_key_reused, "TFP03", "payment_key_reused", 422,
+            "this idempotency key was used for another request"},
+    CodeRow{Code::payment_key_in_flight, "TFP04", "payment_key_in_flight", 409,
+            "a request with this idempotency key is being answered"},
+    CodeRow{Code::payment_amount, "TFP05", "payment_amount", 422,
+            "an amount is not above 0, or has more digits than its currency"},
+    CodeRow{Code::payment_currency, "TFP06", "payment_currency", 422,
+            "no currency in use has this ISO 4217 code"},
+    CodeRow{Code::payment_route, "TFP07", "payment_route", 422,
+            "no provider takes this method, currency and country"},
+    CodeRow{Code::payment_card_number, "TFP08", "payment_card_number", 422,
+            "a request holds what looks like the number of a card"},
+    CodeRow{Code::unknown_payment, "TFP09", "unknown_payment", 404,
+            "the merchant has no such payment, operation or endpoint"},
+    CodeRow{Code::payment_state, "TFP10", "payment_state", 409,
+            "the payment's state does not allow it"},
+    CodeRow{Code::payment_above_held, "TFP11", "payment_above_held", 422,
+            "more than is held, captured, or left to refund"},
+    CodeRow{Code::payment_saturated, "TFP12", "payment_saturated", 429,
+            "more payments than the providers can take in time"},
+    CodeRow{Code::payment_signature, "TFP13", "payment_signature", 401,
+            "a webhook's signature is missing, wrong or too old"},
+    CodeRow{Code::payment_webhook_url, "TFP14", "payment_webhook_url", 422,
+            "a webhook's URL is not one that may be called"},
+    CodeRow{Code::no_merchant, "TFP15", "no_merchant", 403,
+            "this account acts for no merchant"},
+    CodeRow{Code::payment_declined, "TFP16", "payment_declined", 402,
+            "the payment was declined"},
 };
 
 constexpr bool in_order() {

@@ -61,6 +61,22 @@ enum class Code {
   unknown_kafka_sink,
   stale_kafka_offset,
   sequence_exhausted,
+  payment_key_missing,
+  payment_malformed,
+  payment_key_reused,
+  payment_key_in_flight,
+  payment_amount,
+  payment_currency,
+  payment_route,
+  payment_card_number,
+  unknown_payment,
+  payment_state,
+  payment_above_held,
+  payment_saturated,
+  payment_signature,
+  payment_webhook_url,
+  no_merchant,
+  payment_declined,
 };
 
 struct CodeRow {

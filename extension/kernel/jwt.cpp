@@ -1,11 +1,8 @@
 #include "kernel/jwt.hpp"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include <algorithm>
-#include <array>
+
+#include "kernel/hmac.hpp"
 
 #define JSON_NO_IO  // no iostream in the backend
 #include <nlohmann/json.hpp>
@@ -57,14 +54,6 @@ Result<Key> parse_key(const json& object) {
   return key;
 }
 
-std::string hmac_sha256(std::string_view secret, std::string_view text) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned length = 0;
-  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
-       reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(), &length);
-  return {reinterpret_cast<const char*>(digest.data()), length};
-}
-
 }  // namespace
 
 Result<std::vector<Key>> parse_keys(std::string_view jwks) {
@@ -91,9 +80,7 @@ std::string sign_jwt(std::string_view claims, const Key& key) {
 }
 
 bool is_signed_by(const Key& key, std::string_view text, std::string_view signature) {
-  const std::string digest = hmac_sha256(key.secret, text);
-  return signature.size() == digest.size() &&
-         CRYPTO_memcmp(signature.data(), digest.data(), digest.size()) == 0;
+  return equal_bytes(signature, hmac_sha256(key.secret, text));
 }
 
 std::string encode_base64url(std::string_view bytes) {

@@ -14,7 +14,10 @@ GRANT EXECUTE ON FUNCTION
   tenfold.next_id(regclass, int), tenfold._next_id(regclass, int), tenfold.uuid_v7(int), tenfold._uuid_v7(int)
 TO tenfold_worker, tenfold_operator;
 GRANT EXECUTE ON FUNCTION tenfold.currency_digits(text), tenfold.currency_of(text), tenfold.to_minor(numeric, text),
-  tenfold.from_minor(bigint, text) TO tenfold_anonymous, tenfold_worker;
+  tenfold.from_minor(bigint, text), tenfold.is_currency(text) TO tenfold_anonymous, tenfold_worker;
+GRANT EXECUTE ON FUNCTION tenfold.next_state(text, text, text) TO tenfold_worker, tenfold_operator;
+GRANT SELECT ON tenfold.state_machine TO tenfold_worker, tenfold_operator;
+GRANT EXECUTE ON FUNCTION tenfold.print_state_machine(text, text) TO tenfold_worker, tenfold_operator;
 GRANT SELECT ON tenfold.error_code TO tenfold_anonymous, tenfold_worker;
 GRANT EXECUTE ON FUNCTION tenfold._error_codes(), tenfold._with_next_link(json), tenfold._json_texts(jsonb, text, int),
   tenfold._in_range(text, anycompatible, anycompatible, anycompatible), tenfold._checked_keep(interval) TO tenfold_anonymous, tenfold_worker;

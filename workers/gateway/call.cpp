@@ -35,7 +35,7 @@ std::string call_of(const Route& route, uint32_t present) {
     case Shape::form:
       return route.function + "(" + named_arguments(route, present) + ")";
     case Shape::json:
-      return route.function + "($1::jsonb)";
+      return route.function + "($1::" + route.body_type + ")";
     default:
       return route.function + "($1::bytea)";
   }
@@ -136,6 +136,7 @@ SELECT jsonb_build_object(
   'function', CASE WHEN p.oid IS NOT NULL THEN format('%I.%I', n.nspname, p.proname) END,
   'name', coalesce(p.proname, ''),
   'is_volatile', p.provolatile = 'v',
+  'body_type', format_type(p.proargtypes[0], NULL),
   'statement_timeout', (SELECT coalesce(max(split_part(c, '=', 2)), '') FROM unnest(p.proconfig) AS c
     WHERE c LIKE 'statement_timeout=%'),
   'returns_set', p.proretset,

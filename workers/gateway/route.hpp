@@ -46,6 +46,7 @@ struct Route {
   std::string function;  // schema-qualified and quoted
   std::string name;      // the function's own, bare
   bool is_volatile = true;
+  std::string body_type = "jsonb";  // of shape J: json or jsonb
   Returns returns = Returns::json;
   bool returns_bytes = false;  // of Returns::media: bytea
   std::string media_type;      // of Returns::media

@@ -88,3 +88,13 @@ $$;
 COMMENT ON FUNCTION tenfold.uuid_v7 IS
   'a new uuid of the server''s clock (RFC 9562, version 7) with a bucket in the ten bits after the version; those of one '
   'bucket ascend within a session. Errors: 22023 no such bucket';
+
+CREATE OR REPLACE FUNCTION tenfold._uuid_time(id uuid) RETURNS timestamptz
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN to_timestamp(('x' || lpad(replace(left(id::text, 13), '-', ''), 16, '0'))::bit(64)::bigint / 1000.0);
+END
+$$;
+COMMENT ON FUNCTION tenfold._uuid_time IS 'when a uuid of version 7 was made';

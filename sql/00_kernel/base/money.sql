@@ -59,3 +59,22 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION tenfold.currency_of IS 'the ISO 4217 code of the money of a country (ISO 3166-1 alpha-2); NULL where none is known';
+
+CREATE OR REPLACE FUNCTION tenfold.is_currency(currency text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  known CONSTANT text :=
+    ' AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY COP CRC' ||
+    ' CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK' ||
+    ' JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR' ||
+    ' MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP' ||
+    ' STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW' ||
+    ' ZWG ';
+BEGIN
+  RETURN length(currency) = 3 AND strpos(known, ' ' || currency || ' ') > 0;
+END
+$$;
+COMMENT ON FUNCTION tenfold.is_currency IS
+  'whether this ISO 4217 code is of money that one can pay with: no metals, no units of account (XAU, XDR, CLF), no tests (XTS), none (XXX)';

@@ -81,12 +81,13 @@ BEGIN
   RAISE SQLSTATE 'PGRST' USING
     MESSAGE = jsonb_build_object('code', state, 'message', message, 'details', nullif(detail, ''), 'hint', nullif(hint, '')),
     DETAIL = jsonb_build_object('status', status, 'headers', CASE
-      WHEN status = 502 OR (status = 409 AND state NOT LIKE 'TF%') THEN '{"Retry-After": "1"}'::jsonb
+      WHEN status = 429 THEN jsonb_build_object('Retry-After', coalesce(substring(detail FROM '^[0-9]{1,6}$'), '1'))
+      WHEN status = 502 OR (status = 409 AND (state NOT LIKE 'TF%' OR state = 'TFP04')) THEN '{"Retry-After": "1"}'::jsonb
       WHEN status = 401 THEN '{"WWW-Authenticate": "Bearer"}' ELSE '{}' END);
 END
 $$;
 COMMENT ON FUNCTION tenfold.raise_http IS
-  'raises an error again so that PostgREST and the gateway answer with the status that tenfold.error_code names; 40001, 40P01, 55P03 and 23P01 with 409, 57014 with 504, classes 08 and 53 with 502, never 503; every other SQLSTATE as it is';
+  'raises an error again so that PostgREST and the gateway answer with the status that tenfold.error_code names; 40001, 40P01, 55P03 and 23P01 with 409, 57014 with 504, classes 08 and 53 with 502, never 503; a 429 with the seconds of its detail as Retry-After; every other SQLSTATE as it is';
 
 CREATE OR REPLACE FUNCTION tenfold._http_status(state text) RETURNS int
 LANGUAGE sql STABLE PARALLEL SAFE

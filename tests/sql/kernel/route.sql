@@ -15,7 +15,7 @@ SELECT is_empty($$SELECT function FROM called WHERE obj_description(proc, 'pg_pr
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'tenfold_api'::regnamespace AND p.proname <> 'pre_request'
   EXCEPT SELECT proc::regprocedure FROM called$$, 'tenfold_api holds nothing else, but for the pre-request');
 SELECT is_empty($$SELECT method, path FROM called WHERE method = 'GET' AND provolatile = 'v'$$, 'GET only reads');
-SELECT is_empty($$SELECT method, path FROM called WHERE shape IN ('J', 'R') AND (pronargs <> 1 OR types[0] <> CASE shape WHEN 'J' THEN 'jsonb' ELSE 'bytea' END::regtype)$$, 'J takes one jsonb, R one bytea');
+SELECT is_empty($$SELECT method, path FROM called WHERE shape IN ('J', 'R') AND (pronargs <> 1 OR types[0] <> ALL (CASE shape WHEN 'J' THEN '{json,jsonb}' ELSE '{bytea}' END::regtype[]))$$, 'J takes one json or jsonb, R one bytea');
 SELECT is_empty($$SELECT method, path FROM called WHERE shape = 'J' AND body IS NULL$$, 'J says what its body is');
 SELECT is_empty($$SELECT method, path, name FROM called, unnest(proargnames) name WHERE shape = 'F'
   EXCEPT SELECT method, path, p ->> 'name' FROM called, jsonb_array_elements(parameters) p$$, 'F names every argument');
