@@ -72,7 +72,7 @@ def install_sanitized(log, pg_config):
 
 def count_reports(log, cluster):
     """A test that expects an error is content with any backend's death: so the server's log is read as well."""
-    found = re.findall(r'^.*(?:TRAP: |AddressSanitizer|terminated by signal).*$', (cluster.path / 'log').read_text(errors='replace'), re.MULTILINE)
+    found = re.findall(r'^.*(?:TRAP: |ERROR: AddressSanitizer|terminated by signal).*$', (cluster.path / 'log').read_text(errors='replace'), re.MULTILINE)
     log.write('\n'.join(found))
     return Count(int(not found), len(found))
 
