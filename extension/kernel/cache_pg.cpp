@@ -10,6 +10,7 @@
 #include "pg/datum.hpp"
 #include "pg/guard.hpp"
 #include "pg/module.hpp"
+#include "pg/send_buffer.hpp"
 #include "pg/settings.hpp"
 #include "pg/shmem.hpp"
 
@@ -359,6 +360,7 @@ TF_FUNCTION(tf_cached_handler) {
     value = datum_of(sum.compute());
   }
   if (!value) return args.null();
+  pg::widen_send_buffer();
   if (function->recipe().links_next)
     tenfold::add_next_link(pg::from_datum<std::string_view>(*value));  // type: ours
   return *value;
