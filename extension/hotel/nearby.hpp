@@ -83,6 +83,7 @@ struct Place {
   int64_t hotel_id;
   int64_t key;
   int32_t attributes;
+  uint64_t row = 0;  // where the rest of it is
 
   friend bool operator<(const Place& a, const Place& b) {
     return a.distance_m < b.distance_m || (a.distance_m == b.distance_m && a.hotel_id < b.hotel_id);
@@ -309,7 +310,7 @@ class NearbySearch {
   }
 
   void consider(const Candidate& c, double distance, double reach) {
-    const Place place{distance, c.hotel_id, c.key, c.attributes};
+    const Place place{distance, c.hotel_id, c.key, c.attributes, c.row};
     if (distance > reach || !comes_after(place)) return;
     if (!c.settled && !source_.is_live(c)) return;
     // Estimates come almost in order, so this is an append, or nearly.

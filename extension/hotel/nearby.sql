@@ -24,6 +24,15 @@ RETURNS json
 LANGUAGE c STABLE PARALLEL SAFE COST 1000 AS '$libdir/tenfold', 'tf_hotel_nearby_json';
 COMMENT ON FUNCTION tenfold._hotel_nearby_json IS 'the rows of tenfold._hotel_nearby as one JSON array';
 
+CREATE OR REPLACE FUNCTION tenfold._hotel_nearby_page(
+  lat double precision, lng double precision, radius_m double precision, min_stars int, min_rating double precision,
+  price_ranges text[], amenities text[], row_limit int, after_distance_m double precision, after_hotel_id bigint,
+  south double precision, west double precision, north double precision, east double precision)
+RETURNS json
+LANGUAGE c STABLE PARALLEL SAFE COST 1000 AS '$libdir/tenfold', 'tf_hotel_nearby_page';
+COMMENT ON FUNCTION tenfold._hotel_nearby_page IS
+  'the rows of tenfold._hotel_nearby with their names: {"next" : cursor or null, "hotels" : [{hotel_id, name, country, city, distance_m, lat, lng, stars, rating, price_range}, …]}';
+
 CREATE OR REPLACE FUNCTION tenfold._hotel_filter(
   min_stars int, min_rating double precision, price_ranges text[], amenities text[], row_limit int,
   OUT amenity_mask bigint, OUT stars int, OUT rating double precision, OUT price_bits int, OUT checked_limit int)

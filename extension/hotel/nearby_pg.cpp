@@ -1,10 +1,12 @@
 #include "hotel/nearby.hpp"
 #include "hotel/place_json.hpp"
+#include "kernel/json_text.hpp"
 
 #include "hotel/amenity_pg.hpp"
 #include "hotel/place_index_pg.hpp"
 #include "pg/datum.hpp"
 #include "pg/guard.hpp"
+#include "pg/row_json.hpp"
 #include "pg/settings.hpp"
 
 namespace tenfold::hotel {
@@ -94,6 +96,11 @@ Search read_search(const pg::Args& args) {
   return search;
 }
 
+template <class T>
+std::optional<T> known(T value, bool is_known) {
+  return is_known ? std::optional(value) : std::nullopt;
+}
+
 std::vector<Place> find(const Search& search) {
   PlaceIndex index;
   std::vector<Place> places = NearbySearch<PlaceIndex>(search, index).run();
@@ -101,10 +108,53 @@ std::vector<Place> find(const Search& search) {
   return places;
 }
 
+// One hotel of a page, as row_to_json() writes it.
+void append_hotel(JsonText& json, const Place& place, const pg::RowJson& names, pg::RowReader& rows) {
+  const geo::Point p = geo::point_of(geo::cell_of_key(place.key));
+  const Attributes a = unpack(place.attributes);
+  const auto member = [&](std::string_view key, const auto& value) {
+    json.raw(key);
+    pg::append_json(json, value);
+  };
+  member(R"({"hotel_id":)", place.hotel_id);
+  json.raw(",");
+  names.append(json, rows, rows.read(place.row));
+  member(R"(,"distance_m":)", place.distance_m);
+  member(R"(,"lat":)", p.lat);
+  member(R"(,"lng":)", p.lng);
+  member(R"(,"stars":)", known<int32_t>(a.stars, a.stars));
+  member(R"(,"rating":)", known(a.rating_hundredths / 100.0, a.rating_hundredths));
+  member(R"(,"price_range":)", known(price_text(a.price_range), a.price_range));
+  json.raw("}");
+}
+
+// The cursor is the last hotel's distance and id: a page never repeats or skips, whatever is written meanwhile.
+void append_cursor(JsonText& json, const Place& last) {
+  json.raw("\"" + pg::exact_text(last.distance_m) + "_" + std::to_string(last.hotel_id) + "\"");
+}
+
+// {"next" : "CURSOR", "hotels" : […]}, blanks as json_build_object() and json_agg() write them.
+void append_page(JsonText& json, const Search& search) {
+  PlaceIndex index;
+  const std::vector<Place> places = NearbySearch<PlaceIndex>(search, index).run();
+  pg::RowReader rows(index.table());
+  constexpr std::string_view columns[] = {"name", "country", "city"};
+  const pg::RowJson names(index.table(), columns, rows);
+  json.raw(R"({"next" : )");
+  places.size() == search.limit ? append_cursor(json, places.back()) : json.raw("null");
+  json.raw(R"(, "hotels" : [)");
+  for (const Place& place : places) {
+    if (&place != places.data()) json.raw(", \n ");
+    append_hotel(json, place, names, rows);
+  }
+  json.raw("]}");
+  rows.close();
+  index.close();
+}
+
 void add_row(pg::Rows& rows, const Place& place) {
   const geo::Point p = geo::point_of(geo::cell_of_key(place.key));
   const Attributes a = unpack(place.attributes);
-  const auto known = [](auto value, bool is_known) { return is_known ? std::optional(value) : std::nullopt; };
   rows.add(place.hotel_id, place.distance_m, p.lat, p.lng, known(static_cast<int16_t>(a.stars), a.stars),
            known(a.rating_hundredths / 100.0, a.rating_hundredths),
            known(price_text(a.price_range), a.price_range));
@@ -126,6 +176,13 @@ TF_FUNCTION(tf_hotel_nearby_json) {
   const std::vector<hotel::Place> places = hotel::find(hotel::read_search(args));
   return pg::text_datum(hotel::most_json_bytes(places.size()),
                         [&](char* out) { return hotel::write_json(places, out); });
+}
+
+TF_FUNCTION(tf_hotel_nearby_page) {
+  using namespace tenfold;
+  JsonText json;
+  hotel::append_page(json, hotel::read_search(args));
+  return pg::datum(json.view());
 }
 
 // A search's filter, checked once, for queries that test rows themselves.

@@ -61,6 +61,8 @@ class PlaceIndex {
 
   bool is_live(const Candidate& c);
 
+  Relation table() const { return heap_; }
+
  private:
   // Entries looked at on either side of the key by a probe: enough for a bound, few enough to be free.
   static constexpr int probe_width = 32;

@@ -28,8 +28,6 @@ AS $$
 DECLARE
   farthest_m CONSTANT double precision := 20003932;  -- on Earth
   radius_m double precision := CASE WHEN radius * 1000 < farthest_m THEN radius * 1000 END;  -- NULL: everywhere
-  hotels json;
-  next_cursor text;
 BEGIN
   IF coalesce(checkin, checkout) IS NOT NULL OR guests IS NOT NULL THEN
     PERFORM tenfold.raise_http('0A000', 'nearby search by dates is not available yet', hint => 'Leave out checkin, checkout and guests.');
@@ -44,13 +42,9 @@ BEGIN
   IF "limit" NOT BETWEEN 1 AND 100 THEN
     PERFORM tenfold.raise_http('TFH01', format('limit %s is not between 1 and 100', "limit"), hint => 'Follow the Link of a page to the next.');
   END IF;
-  SELECT json_agg(n ORDER BY n.distance_m, n.hotel_id),
-    (array_agg(tenfold._exact(n.distance_m) || '_' || n.hotel_id ORDER BY n.distance_m, n.hotel_id))["limit"] INTO hotels, next_cursor FROM (
-    SELECT n.hotel_id, h.name, h.country, h.city, n.distance_m, n.place_lat AS lat, n.place_lng AS lng, n.stars, n.rating, n.price_range
-    FROM hotel.nearby(lat, lng, radius_m, min_stars, min_rating, string_to_array(price, ','), string_to_array(amenities, ','), "limit",
-      split_part(cursor, '_', 1)::double precision, split_part(cursor, '_', 2)::bigint) n
-    LEFT JOIN hotel.hotel h USING (hotel_id)) n;  -- outer: the search runs, and checks its arguments, whatever the plan
-  RETURN tenfold._with_next_link(json_build_object('next', next_cursor, 'hotels', coalesce(hotels, '[]')));
+  RETURN tenfold._with_next_link(tenfold._hotel_nearby_page(lat, lng, radius_m, min_stars, min_rating,
+    string_to_array(price, ','), string_to_array(amenities, ','), "limit",
+    split_part(cursor, '_', 1)::double precision, split_part(cursor, '_', 2)::bigint, NULL, NULL, NULL, NULL));
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold_api.hotels_nearby FROM PUBLIC;
