@@ -25,8 +25,8 @@ REQUESTS = 1_000_000
 POINTS = 20  # pgbench takes at most 128 scripts, one a point
 
 ECHO = """
-CREATE OR REPLACE FUNCTION tenfold_api.bench_echo(text text) RETURNS jsonb LANGUAGE sql STABLE
-RETURN jsonb_build_object('text', text);
+CREATE OR REPLACE FUNCTION tenfold_api.bench_echo(text text) RETURNS jsonb LANGUAGE plpgsql STABLE
+AS $$ BEGIN RETURN jsonb_build_object('text', text); END $$;
 INSERT INTO tenfold.route (module, method, path, shape, function, parameters)
   VALUES ('bench', 'GET', '/bench-echo', 'F', 'tenfold_api.bench_echo(text)', '[{"name": "text", "in": "query"}]')
   ON CONFLICT DO NOTHING;
