@@ -25,13 +25,12 @@ LANGUAGE c STABLE PARALLEL SAFE COST 1000 AS '$libdir/tenfold', 'tf_hotel_nearby
 COMMENT ON FUNCTION tenfold._hotel_nearby_json IS 'the rows of tenfold._hotel_nearby as one JSON array';
 
 CREATE OR REPLACE FUNCTION tenfold._hotel_nearby_page(
-  lat double precision, lng double precision, radius_m double precision, min_stars int, min_rating double precision,
-  price_ranges text[], amenities text[], row_limit int, after_distance_m double precision, after_hotel_id bigint,
-  south double precision, west double precision, north double precision, east double precision)
+  lat double precision, lng double precision, radius_km double precision, min_stars int, min_rating double precision,
+  price_ranges text, amenities text, row_limit int, cursor text)
 RETURNS json
 LANGUAGE c STABLE PARALLEL SAFE COST 1000 AS '$libdir/tenfold', 'tf_hotel_nearby_page';
 COMMENT ON FUNCTION tenfold._hotel_nearby_page IS
-  'the rows of tenfold._hotel_nearby with their names: {"next" : cursor or null, "hotels" : [{hotel_id, name, country, city, distance_m, lat, lng, stars, rating, price_range}, …]}';
+  'what GET /hotels/nearby answers, {"next" : cursor or null, "hotels" : [{hotel_id, name, country, city, distance_m, lat, lng, stars, rating, price_range}, …]}: the rows of hotel.nearby with their names. price_ranges and amenities with commas between. Errors: those of hotel.nearby, and 22023 a cursor that is none';
 
 CREATE OR REPLACE FUNCTION tenfold._hotel_filter(
   min_stars int, min_rating double precision, price_ranges text[], amenities text[], row_limit int,

@@ -1,4 +1,5 @@
 #include "hotel/nearby.hpp"
+#include "hotel/nearby_request.hpp"
 #include "hotel/place_json.hpp"
 #include "kernel/json_text.hpp"
 
@@ -74,6 +75,40 @@ Filter read_filter(const pg::Args& args, int first) {
   return filter;
 }
 
+// The arguments of tenfold._hotel_nearby_page.
+namespace page_arg {
+enum { lat, lng, radius_km, min_stars, min_rating, prices, amenities, limit, cursor };
+}
+
+Cursor read_page_cursor(std::string_view text) {
+  const CursorText cursor = cursor_of(text).value();
+  const auto read = [](PGFunction in, const std::string& number) {
+    return pg::call([&] { return DirectFunctionCall1(in, CStringGetDatum(number.c_str())); });
+  };
+  const double distance_m = pg::from_datum<double>(read(float8in, cursor.distance_m));  // type: of float8in
+  const int64_t hotel_id = pg::from_datum<int64_t>(read(int8in, cursor.hotel_id));      // type: of int8in
+  if (distance_m >= 0) return {distance_m, hotel_id};
+  throw Failure{{Code::invalid_parameter, "the cursor's distance is " + cursor.distance_m,
+                 "Send the next of the page before, as it was."}};
+}
+
+Search read_page_search(const pg::Args& args) {
+  using View = std::string_view;
+  Search search;
+  search.origin = geo::checked_point(args.get<double>(page_arg::lat, "latitude"),
+                                     args.get<double>(page_arg::lng, "longitude"))
+                      .value();
+  if (const auto km = args.maybe<double>(page_arg::radius_km)) search.radius_m = radius_m_of(*km).value();
+  search.filter =
+      filter_of({args.maybe<int32_t>(page_arg::min_stars), args.maybe<double>(page_arg::min_rating),
+                 parts_of(args.maybe<View>(page_arg::prices).value_or(""))})
+          .value();
+  search.filter.amenities = amenity_mask(parts_of(args.maybe<View>(page_arg::amenities).value_or("")));
+  search.limit = page_limit(args.get<int32_t>(page_arg::limit, "limit")).value();
+  if (const auto cursor = args.maybe<View>(page_arg::cursor)) search.after = read_page_cursor(*cursor);
+  return search;
+}
+
 // Where to search: around a point, or in a box from its center outwards.
 void read_place(const pg::Args& args, Search& search) {
   if (const auto box = read_box(args)) {
@@ -128,7 +163,7 @@ void append_hotel(JsonText& json, const Place& place, const pg::RowJson& names, 
   json.raw("}");
 }
 
-// The cursor is the last hotel's distance and id: a page never repeats or skips, whatever is written meanwhile.
+// As cursor_of() reads it.
 void append_cursor(JsonText& json, const Place& last) {
   json.raw("\"" + pg::exact_text(last.distance_m) + "_" + std::to_string(last.hotel_id) + "\"");
 }
@@ -181,7 +216,7 @@ TF_FUNCTION(tf_hotel_nearby_json) {
 TF_FUNCTION(tf_hotel_nearby_page) {
   using namespace tenfold;
   JsonText json;
-  hotel::append_page(json, hotel::read_search(args));
+  hotel::append_page(json, hotel::read_page_search(args));
   return pg::datum(json.view());
 }
 

@@ -1,7 +1,7 @@
 // JSON written piece by piece into memory that grows before each piece, not at each character.
 //
-// Texts are escaped as the server's escape_json does: quote, backslash, and what lies below the blank; everything
-// else stays as it is, in the database's encoding.
+// Texts are escaped as the server's escape_json does: quote, backslash, and what lies below the blank;
+// everything else stays as it is, in the database's encoding.
 #pragma once
 
 #include "kernel/wall.hpp"

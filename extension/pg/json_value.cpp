@@ -17,8 +17,8 @@ std::unique_ptr<FmgrInfo> server_function(Oid type) {
   call([&] {
     Const* argument = makeNullConst(type, -1, get_typcollation(type));
     fmgr_info(F_TO_JSON, function.get());
-    fmgr_info_set_expr(reinterpret_cast<Node*>(makeFuncExpr(F_TO_JSON, JSONOID, list_make1(argument), InvalidOid,
-                                                            InvalidOid, COERCE_EXPLICIT_CALL)),
+    fmgr_info_set_expr(reinterpret_cast<Node*>(makeFuncExpr(F_TO_JSON, JSONOID, list_make1(argument),
+                                                            InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL)),
                        function.get());
   });
   return function;
@@ -73,8 +73,10 @@ void JsonType::append(JsonText& json, Datum value) const {
       return append_json(json, from_datum<std::string_view>(value));
     case JSONOID:  // type: this
       return json.raw(from_datum<std::string_view>(value));
-    default:  // type: of to_json()
-      return json.raw(from_datum<std::string_view>(call([&] { return FunctionCall1(to_json_.get(), value); })));
+    default: {
+      const Datum text = call([&] { return FunctionCall1(to_json_.get(), value); });
+      return json.raw(from_datum<std::string_view>(text));  // type: of to_json()
+    }
   }
 }
 

@@ -21,7 +21,8 @@ int column_of(Relation table, std::string_view name) {
     if (!column->attisdropped && name == NameStr(column->attname)) return i;
   }
   throw Failure{{Code::wrong_type,
-                 "table \"" + std::string(RelationGetRelationName(table)) + "\" has no column \"" + std::string(name) + "\"",
+                 "table \"" + std::string(RelationGetRelationName(table)) + "\" has no column \"" +
+                     std::string(name) + "\"",
                  "Was the table altered? Give it back the column that the installer gave it."}};
 }
 

@@ -19,15 +19,14 @@ class RowReader {
  public:
   explicit RowReader(Relation table);
 
-  // Goes to the version that the active snapshot sees, along the chain of updates that share an index entry. False:
-  // there is none. The place is row_number()'s.
+  // Goes to the version that the active snapshot sees, along the chain of updates that share an index entry.
+  // False: there is none. The place is row_number()'s.
   bool read(uint64_t place);
-  // Goes to this very version, as a ctid names it. False: the active snapshot does not see it, or it is nowhere.
+  // Goes to this very version, as a ctid names it. False: the active snapshot does not see it, or it is
+  // nowhere.
   bool read_version(ItemPointer version);
   // A column of that version, from 0.
-  NullableDatum column(int number) const {
-    return {slot_->tts_values[number], slot_->tts_isnull[number]};
-  }
+  NullableDatum column(int number) const { return {slot_->tts_values[number], slot_->tts_isnull[number]}; }
   // How many of the first columns read() makes ready.
   void want(int columns) { columns_ = std::max(columns_, columns); }
 

@@ -37,7 +37,8 @@ TF_FUNCTION(tf_rows_json) {
   const Oid oid = DatumGetObjectId(args.any(0, "table"));  // type: declared
   Relation table = pg::call([&] { return open_readable(oid); });
   const auto names = args.get<std::vector<std::string_view>>(1, "columns");
-  const auto places = pg::call([&] { return pg::Elements::of(args.info()->args[2], TIDOID, "a list of rows"); });
+  const auto places =
+      pg::call([&] { return pg::Elements::of(args.info()->args[2], TIDOID, "a list of rows"); });
   pg::RowReader rows(table);
   const pg::RowJson columns(table, names, rows);
   tenfold::JsonText json;
@@ -50,6 +51,7 @@ TF_FUNCTION(tf_rows_json) {
   }
   json.raw(json.view().empty() ? "[]" : "]");
   rows.close();
-  pg::call([&] { table_close(table, NoLock); });  // as after a query: the lock stays until the transaction ends
+  pg::call(
+      [&] { table_close(table, NoLock); });  // as after a query: the lock stays until the transaction ends
   return pg::datum(json.view());
 }

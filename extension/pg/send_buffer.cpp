@@ -29,13 +29,14 @@ class Deaf {
 
  private:
   const PQcommMethods* real_ = PqCommMethods;
-  PQcommMethods methods_ = {real_->comm_reset,          real_->flush, real_->flush_if_writable,
+  PQcommMethods methods_ = {real_->comm_reset,      real_->flush, real_->flush_if_writable,
                             real_->is_send_pending, swallow,      real_->putmessage_noblock};
 };
 
 }  // namespace
 
-// A message that must not block is given room in the buffer before it is written there; this one is not written.
+// A message that must not block is given room in the buffer before it is written there; this one is not
+// written.
 void widen_send_buffer() {
   static bool is_wide = false;
   if (is_wide || MyProcPort == nullptr || whereToSendOutput != DestRemote || IsParallelWorker()) return;

@@ -25,26 +25,11 @@ CREATE OR REPLACE FUNCTION tenfold_api.hotels_nearby(
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-  farthest_m CONSTANT double precision := 20003932;  -- on Earth
-  radius_m double precision := CASE WHEN radius * 1000 < farthest_m THEN radius * 1000 END;  -- NULL: everywhere
 BEGIN
   IF coalesce(checkin, checkout) IS NOT NULL OR guests IS NOT NULL THEN
     PERFORM tenfold.raise_http('0A000', 'nearby search by dates is not available yet', hint => 'Leave out checkin, checkout and guests.');
   END IF;
-  IF radius NOT BETWEEN 0 AND 20038 THEN
-    PERFORM tenfold.raise_http('TFG02', format('radius %s km out of range', radius),
-      hint => 'A radius is in kilometers, from 0 to 20038; leave it out to search everywhere.');
-  END IF;
-  IF cursor !~ '^[0-9.e+-]{1,30}_[0-9]{1,19}$' THEN
-    RAISE EXCEPTION 'the cursor is not "%"', left(cursor, 100) USING ERRCODE = '22023', HINT = 'Send the next of the page before, as it was.';
-  END IF;
-  IF "limit" NOT BETWEEN 1 AND 100 THEN
-    PERFORM tenfold.raise_http('TFH01', format('limit %s is not between 1 and 100', "limit"), hint => 'Follow the Link of a page to the next.');
-  END IF;
-  RETURN tenfold._with_next_link(tenfold._hotel_nearby_page(lat, lng, radius_m, min_stars, min_rating,
-    string_to_array(price, ','), string_to_array(amenities, ','), "limit",
-    split_part(cursor, '_', 1)::double precision, split_part(cursor, '_', 2)::bigint, NULL, NULL, NULL, NULL));
+  RETURN tenfold._with_next_link(tenfold._hotel_nearby_page(lat, lng, radius, min_stars, min_rating, price, amenities, "limit", cursor));
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold_api.hotels_nearby FROM PUBLIC;
