@@ -74,7 +74,7 @@ Oids lock_relations() {
   }
 }
 
-// Whoever reads pages by himself checks by himself what the executor would have checked.
+// The executor would have checked this; we read pages past it, so we check.
 void check_rights(Oid table) {
   const AclResult right = pg_class_aclcheck(table, GetUserId(), ACL_SELECT);
   if (right != ACLCHECK_OK) aclcheck_error(right, OBJECT_TABLE, table_name);
@@ -122,7 +122,8 @@ void check_shape(Relation table, Relation index) {
         ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
         errmsg("index \"%s.%s\" is not valid or not of the expected shape", schema_name, index_name),
         errhint("DROP INDEX %s.%s; then create it as sql/20_hotel/tables does.", schema_name, index_name));
-  // Made beside rows with older versions, which it lacks. Who sees that it was made sees none of those.
+  // Made beside rows with older versions, which it lacks. A snapshot that sees the index made sees none of
+  // those versions.
   if (index->rd_index->indcheckxmin &&
       XidInMVCCSnapshot(HeapTupleHeaderGetXmin(index->rd_indextuple->t_data), GetActiveSnapshot()))
     ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -1,8 +1,8 @@
 // The functions of language tenfold_cached: what their answer hangs on, and how it is computed.
 //
-// The text is the function's own, and only who may use the language writes it. It runs as the function's
-// owner and under fixed settings, with nothing of the request to be seen: so that all that an answer hangs on
-// is known, and a plan is made for one role only.
+// The text is the function's own, and only a role that may use the language can write it. It runs as the
+// function's owner and under fixed settings, with nothing of the request to be seen: so that all that an
+// answer hangs on is known, and a plan is made for one role only.
 #pragma once
 
 #include "kernel/cache_recipe.hpp"

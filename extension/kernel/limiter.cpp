@@ -54,8 +54,8 @@ gcra::Decision Limiter::take(uint64_t key, int64_t now, gcra::Limit limit, int64
   }
 }
 
-// Two that came for a new key at once may each have taken a bucket for it. Who sees both keeps the lower one,
-// and adds what was taken from the other.
+// Two that came for a new key at once may each have taken a bucket for it. A caller that sees both keeps the
+// lower one, and adds what was taken from the other.
 void Limiter::merge_twin(Set& set, int way, uint64_t tag, int64_t now) {
   for (int other = 0; other < ways; other++) {
     if (other == way) continue;

@@ -150,7 +150,7 @@ std::shared_ptr<const Provider> provider_of(std::string_view name) {
 
 LockedProviders::LockedProviders() {
   auto& shared = area.as<Area>();
-  LWLockAcquire(&shared.lock, LW_EXCLUSIVE);  // fails only for who holds 200 locks
+  LWLockAcquire(&shared.lock, LW_EXCLUSIVE);  // fails only in a backend that holds 200 locks
   table_ = shared.table();
 }
 

@@ -45,7 +45,8 @@ class LockedProviders {
 // at its abort, or at that of the subtransaction that asked.
 void settle_change_at_end(const ProviderKey& key, int64_t change);
 void add_quota_at_commit(const ProviderKey& key, int32_t day, int32_t calls);
-// Calls of a block that this very transaction has asked to add: who reserves twice needs one block.
+// Calls of a block that this very transaction has asked to add: two reservations in one transaction need one
+// block.
 bool take_own_quota(const ProviderKey& key, int32_t day, int32_t calls);
 int32_t own_quota(const ProviderKey& key, int32_t day);
 

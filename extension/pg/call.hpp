@@ -44,8 +44,8 @@ class HandlerScope {
   MemoryContext memory_ = CurrentMemoryContext;
 };
 
-// Runs f; an ereport inside it becomes a PgError thrown from here. There is no rollback: whoever wants to go
-// on after an error uses try_call, since a swallowed 23505 would commit what the failed statement had
+// Runs f; an ereport inside it becomes a PgError thrown from here. There is no rollback: a caller that wants
+// to go on after an error uses try_call, since a swallowed 23505 would commit what the failed statement had
 // written. noinline: sigsetjmp must not share a frame with variables of the caller, or longjmp would clobber
 // them.
 template <class F>

@@ -27,7 +27,7 @@ using Task = asio::awaitable<T>;
 // Waits on the loop of the awaiting coroutine.
 Task<void> sleep_for(std::chrono::steady_clock::duration duration);
 
-// Wakes the one who waits for news. What is rung before he waits counts, too.
+// Wakes the one coroutine that waits for news. A ring before it waits counts, too.
 class Bell {
  public:
   explicit Bell(asio::io_context& io) : timer_(io) {}
@@ -40,7 +40,7 @@ class Bell {
   bool rung_ = false;
 };
 
-// A task that runs beside the one that wants its result. Whoever is not interested any more just drops it.
+// A task that runs beside the one that wants its result. A caller that has lost interest just drops it.
 template <class T>
 class Future {
  public:
@@ -76,7 +76,7 @@ std::chrono::milliseconds jittered(std::chrono::milliseconds time);
 
 class Loop {
  public:
-  // From here on, SIGPIPE is ignored in the process: writing to who has closed is an error of that write.
+  // From here on, SIGPIPE is ignored in the process: writing to a closed socket is an error of that write.
   explicit Loop(const Log& log);
 
   asio::io_context& io() { return io_; }

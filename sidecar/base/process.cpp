@@ -52,7 +52,7 @@ pid_t spawn(const std::vector<std::string>& arguments, const Pipe& input, const 
   posix_spawn_file_actions_adddup2(&actions, errors.write_end, STDERR_FILENO);
   // Not everything that libraries open closes on exec.
   posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-  // A group of its own: whoever the child starts ends with it. Writing to who has closed ends it, as it
+  // A group of its own: what the child starts ends with it. Writing to a closed pipe ends it, as it
   // expects.
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);

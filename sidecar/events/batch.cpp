@@ -49,7 +49,7 @@ Task<void> Batch::handle() {
   while (walkers_ > 0) co_await all_walked_.wait(1h);
 }
 
-// Whatever happens in it: who waits for the last walker must not wait for ever.
+// Whatever happens in it: the coroutine that waits for the last walker must not wait for ever.
 Task<void> Batch::walk_lines() {
   try {
     co_await walk_all();

@@ -59,7 +59,7 @@ struct HttpClient::Lookups {
   size_t most, count = 0;
 };
 
-// A call under way: what libcurl writes into, and who waits.
+// A call under way: what libcurl writes into, and the coroutine that waits.
 struct HttpClient::Transfer {
   const HttpCall& call;
   const AddressRules& allowed;

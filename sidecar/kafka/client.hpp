@@ -63,7 +63,7 @@ class KafkaThread {
   }
 
   // Calls it there, and resumes here with what it gave or threw. The work must own what it refers to: at the
-  // end of the process, who waits may be gone before the call has returned.
+  // end of the process, the waiting coroutine may be gone before the call has returned.
   template <class Work>
   Task<std::invoke_result_t<Work>> run(Work work) {
     auto there = [call = std::move(work)]() mutable -> Task<std::invoke_result_t<Work>> { co_return call(); };

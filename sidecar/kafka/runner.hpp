@@ -1,6 +1,6 @@
 // Feeds messages of Kafka to the handlers of workers. Effects, dead letters and the offset of a partition are
-// one transaction, under the epoch of its lease: who has lost it meanwhile is refused, and nothing is
-// doubled.
+// one transaction, under the epoch of its lease: a runner that has lost it meanwhile is refused, and nothing
+// is doubled.
 #pragma once
 
 #include <memory>
@@ -24,7 +24,7 @@ class KafkaRunner {
   void add(KafkaSource source);
   void start();
 
-  // Begins no more batches; what waits for another attempt is left to who reads next.
+  // Begins no more batches; what waits for another attempt is left to the next reader.
   void drain();
   // Gives every partition back. What is still under way counts no more.
   Task<void> give_back();

@@ -291,7 +291,7 @@ void Connection::finish_preparation(const Waiting& done) {
 }
 
 // Its preparation just failed: that is the reason to tell. Else somebody (a pooler, say) discarded
-// statements, and the next who needs one prepares it anew.
+// statements, and the next call that needs one prepares it anew.
 void Connection::explain_absence(const Waiting& done, PgFailure& failure) {
   const size_t number = done.reply.rows.size();
   const auto found =

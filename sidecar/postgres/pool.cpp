@@ -53,7 +53,7 @@ bool Pool::is_up() const {
   });
 }
 
-// Who waits for a turn must learn that none will come.
+// Callers that wait for a turn must learn that none will come.
 void Pool::refuse_all_if_down() {
   while (!is_up() && !queue_.empty()) refuse_front();
 }

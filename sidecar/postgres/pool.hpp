@@ -64,7 +64,7 @@ class Pool {
     size_t promised = 0;  // places given to those that are just being woken
   };
 
-  // Who waits is given a place, or none: then nothing can be had.
+  // Given to a waiting caller: a place, or none when there will be none any more.
   using Turn = asio::experimental::channel<void(boost::system::error_code, Slot*)>;
   struct Waiting {
     std::shared_ptr<Turn> turn;

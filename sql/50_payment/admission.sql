@@ -52,7 +52,7 @@ $$;
 COMMENT ON FUNCTION payment._admit IS
   'takes a permit of a provider that has a class payment_PROVIDER in tenfold.rate_class. Errors: TFP12 (429) none has one left; the detail is the seconds to wait';
 
--- By weight, and by the payment's own id: whoever asks again gets the same order.
+-- By weight, and by the payment's own id: a caller that asks again gets the same order.
 CREATE OR REPLACE FUNCTION payment._providers_for(p payment.payment) RETURNS SETOF text
 LANGUAGE sql STABLE
 BEGIN ATOMIC

@@ -8,14 +8,14 @@ import pytest
 from conftest import gateway_of
 from gateway import PREFIX, ROOT
 from nginx import Nginx
-from services.npm import install
+from services.npm import SWAGGER_UI, install
 
 SECONDS = 120  # a browser starts slowly on a busy machine
 
 
 @pytest.fixture(scope='module')
 def site(product):
-    swagger = install(ROOT / 'docker' / 'gateway') / 'swagger-ui-dist'
+    swagger = install(SWAGGER_UI) / 'swagger-ui-dist'
     with gateway_of(product, **{'gateway.docs': swagger, 'gateway.rpc': 'on'}) as running:
         yield running
 

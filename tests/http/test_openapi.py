@@ -5,9 +5,8 @@ import subprocess
 
 import pytest
 from account import new_account
-from gateway import ROOT
 from jsonschema import Draft202012Validator, FormatChecker
-from services.npm import install
+from services.npm import OPENAPI_VALIDATOR, install
 from test_routes import call, with_real_ids
 
 VALIDATE = """
@@ -26,7 +25,7 @@ def document(door):
 
 @pytest.fixture(scope='session')
 def validate():
-    package = install(ROOT / 'tests' / 'http') / '@seriousme' / 'openapi-schema-validator' / 'index.js'
+    package = install(OPENAPI_VALIDATOR) / '@seriousme' / 'openapi-schema-validator' / 'index.js'
 
     def run(document):
         result = subprocess.run(['node', '--input-type=module', '-e', VALIDATE, package], input=json.dumps(document), text=True,

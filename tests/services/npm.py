@@ -4,6 +4,8 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+SWAGGER_UI = ROOT / 'docker' / 'gateway'
+OPENAPI_VALIDATOR = ROOT / 'tests' / 'http'
 
 
 def install(folder):

@@ -97,15 +97,16 @@ class Stage:
     purpose: str
     needs: tuple  # stages that end before it begins, where they are part of the run
     by_default: bool
+    computes: bool  # it only does, niced, what fills the time that others wait: one of these at a time
 
 
 STAGES = {}
 
 
-def stage(purpose, needs=(), by_default=True):
+def stage(purpose, needs=(), by_default=True, computes=False):
     """Makes a function that takes a Log and gives a Count a stage of its name. Those that others wait for stand first."""
     def register(function):
-        STAGES[function.__name__] = Stage(function, purpose, needs, by_default)
+        STAGES[function.__name__] = Stage(function, purpose, needs, by_default, computes)
         return function
     return register
 

@@ -23,7 +23,7 @@ def cache(log):
     return run_pytest(log, 'cache', '-k', 'test_cache')
 
 
-@stage('the sidecar: its loop, and its gateway over real HTTP (tests/http)', needs=('extension', 'daemon'))
+@stage('the sidecar: its loop, and its gateway over real HTTP (tests/http)', needs=('extension', 'daemon', 'packages'))
 def http(log):
     report = CHECK / 'loop_check.xml'
     report.unlink(missing_ok=True)
@@ -31,7 +31,7 @@ def http(log):
     return count_junit(code, report) + run_pytest(log, 'http', folder='tests/http')
 
 
-@stage('the workers relay, sink and subscriber against a real broker (tests/kafka)', needs=('extension', 'daemon'))
+@stage('the workers relay, sink and subscriber against a real broker (tests/kafka)', needs=('extension', 'daemon', 'packages'))
 def kafka(log):
     return run_pytest(log, 'kafka', folder='tests/kafka')
 
@@ -51,7 +51,7 @@ def faults(log):
     return run_faults(log, 'breaker', 'cache', 'events', 'jobs', 'limiter')
 
 
-@stage('the same with a Kafka broker: each of eight faults once, and a naive relay, which they must catch', needs=('extension', 'daemon'))
+@stage('the same with a Kafka broker: each of eight faults once, and a naive relay, which they must catch', needs=('extension', 'daemon', 'packages'))
 def kafka_faults(log):
     return run_faults(log, 'relay', seeds='1-8') + run_faults(log, 'naive')
 

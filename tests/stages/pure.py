@@ -13,24 +13,31 @@ def run_unit_tests(log, folder):
     return count_junit(code, report)
 
 
-@stage('GoogleTest on the pure code; needs no Postgres')
+# These wait for the daemon, which the longest stages wait for; ccache gives `unit` the pure code that it compiled.
+
+@stage('GoogleTest on the pure code; needs no Postgres', needs=('daemon',), computes=True)
 def unit(log):
-    cmake(log, 'unit')
+    cmake(log, 'unit', targets=('tenfold_unit',))
     return run_unit_tests(log, 'unit')
 
 
-@stage('the same under the address and undefined-behaviour sanitizers')
+@stage('the same under the address and undefined-behaviour sanitizers', needs=('daemon',), computes=True)
 def sanitizers(log):
-    cmake(log, 'sanitizers', '-DTENFOLD_SANITIZE=ON')
-    return run_unit_tests(log, 'sanitizers')
+    build_checked(log, 'tenfold_unit')
+    return run_unit_tests(log, 'checked')
 
 
-@stage('every fuzzer for some seconds; each counts as one')
+@stage('every fuzzer for some seconds; each counts as one', needs=('daemon', 'sanitizers'), computes=True)
 def fuzz(log):
-    compiler = next(filter(shutil.which, ('clang++-16', 'clang++-19')), 'clang++')
-    cmake(log, 'fuzz', '-DTENFOLD_FUZZ=ON', f'-DCMAKE_CXX_COMPILER={compiler}')
-    fuzzers = sorted(path for path in (BUILD / 'fuzz').rglob('*_fuzz') if path.is_file())
+    build_checked(log, 'all')
+    fuzzers = sorted(path for path in (BUILD / 'checked').rglob('*_fuzz') if path.is_file())
     return sum((run_fuzzer(log, fuzzer) for fuzzer in fuzzers), Count())
+
+
+def build_checked(log, target):
+    """What is fuzzed and what the unit tests call is compiled once: by clang, with both sanitizers and the fuzzer's hooks."""
+    compiler = next(filter(shutil.which, ('clang++-16', 'clang++-19')), 'clang++')
+    cmake(log, 'checked', '-DTENFOLD_FUZZ=ON', f'-DCMAKE_CXX_COMPILER={compiler}', targets=(target,))
 
 
 def run_fuzzer(log, fuzzer):
@@ -44,6 +51,6 @@ def run_fuzzer(log, fuzzer):
     return Count(int(code == 0), int(code != 0))
 
 
-@stage('format, tidy, walls and names; each rule counts as one; wants the library built', needs=('extension',))
+@stage('format, tidy, walls and names; each rule counts as one; wants the library built', needs=('extension',), computes=True)
 def lint(log):
     return count_tap(*log.run(*BACKGROUND, 'dev/lint'))

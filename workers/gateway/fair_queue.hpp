@@ -43,7 +43,8 @@ class FairQueue {
   Client& client_of(const std::string& name);
   void forget_if_idle(const std::string& name);
 
-  // Only who waits or runs is remembered: who comes back has used what the last one had whose turn it was.
+  // Only clients that wait or run are remembered: one that returns counts as having used what the last client
+  // served had.
   std::unordered_map<std::string, Client> clients_;
   Duration used_of_last_{};
   size_t size_ = 0;

@@ -19,7 +19,7 @@ struct DatabaseError {
   std::string hint = {};
 };
 
-// PTxyz gives the status xyz. 42501 is 401 for who has no token, and 403 for who has one.
+// PTxyz gives the status xyz. 42501 is 401 without a token, and 403 with one.
 int status_of(std::string_view sqlstate, bool is_anonymous);
 
 // Also takes RAISE SQLSTATE 'PGRST' apart: message is the JSON body {code, message, details, hint}, detail is
