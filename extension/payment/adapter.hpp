@@ -23,6 +23,8 @@ struct Adapter {
 extern const Adapter stripe, razorpay, paypal;
 
 constexpr const char* reference_name = "reference";
+// At PayPal an order's id looks like that of a capture: who remembers it must know which it is.
+constexpr std::string_view order_prefix = "orders/";
 
 // Reading JSON of others: what is absent, or of another type, is empty.
 const Json& member(const Json& value, std::string_view name);

@@ -20,9 +20,6 @@ constexpr std::string_view declines[] = {"INSTRUMENT_DECLINED",
                                          "AUTHORIZATION_EXPIRED",
                                          "REFUND_FAILED_INSUFFICIENT_FUNDS"};
 
-// An order's id looks like that of a capture: who remembers it must know which it is.
-const std::string order_prefix = "orders/";
-
 std::string id_path(const char* collection, const std::string& id) {
   return collection + percent_encode(id);
 }
@@ -179,7 +176,7 @@ Observation read_order(const Json& order) {
     if (waits) seen.next_action = {{"type", "redirect"}, {"url", page_of(order)}};
     read_money(unit, seen);
   }
-  seen.provider_ref = order_prefix + text_in(order, "id");
+  seen.provider_ref = std::string(order_prefix) + text_in(order, "id");
   seen.refs.push_back(text_in(order, "id"));
   seen.reference = text_in(unit, "custom_id");
   return seen;
@@ -200,6 +197,8 @@ Observation read_error(const Operation& operation, int status, const Json& body)
   const bool is_repeated =
       seen.code.find("ALREADY") != std::string::npos || seen.code == "PREVIOUS_REQUEST_IN_PROGRESS";
   if (is_repeated) seen.name = Class::ambiguous;
+  if (seen.code == "ORDER_NOT_APPROVED" || seen.code == "PAYER_ACTION_REQUIRED")
+    seen.name = Class::requires_action;
   if (!operation.query && std::ranges::count(declines, seen.code) > 0) seen.name = Class::declined;
   return seen;
 }

@@ -168,6 +168,12 @@ Result<ProviderRequest> request_of(const Operation& operation) {
   return adapter->request(operation);
 }
 
+Result<ProviderRequest> next_request(const Operation& operation, std::string_view stored) {
+  const bool is_first = operation.kind == Kind::authorize || operation.kind == Kind::charge;
+  if (is_first && operation.provider_ref.starts_with(order_prefix)) return request_of(operation);
+  return read_request(stored);
+}
+
 std::string write_request(const ProviderRequest& request) {
   const Json value{{"method", request.method},
                    {"path", request.path},

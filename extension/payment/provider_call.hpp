@@ -48,6 +48,10 @@ struct ProviderRequest {
 // Errors: 0A000 the provider cannot do it, or cannot be asked how it went; 22023 the amount.
 Result<ProviderRequest> request_of(const Operation& operation);
 
+// What is sent when a stored request is due (again): that, but for a provider that wants another call once
+// its customer has agreed.
+Result<ProviderRequest> next_request(const Operation& operation, std::string_view stored);
+
 std::string write_request(const ProviderRequest& request);  // JSON; the same request, the same bytes
 Result<ProviderRequest> read_request(std::string_view json);
 

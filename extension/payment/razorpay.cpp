@@ -2,6 +2,7 @@
 // JSON, Basic authentication, our reference in notes and receipt (of at most 40 characters). There is no
 // idempotency key: whoever does not know how a call ended asks.
 #define JSON_NO_IO  // no iostream in the backend
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "payment/adapter.hpp"
@@ -15,6 +16,12 @@ ProviderRequest get(std::string path) {
 
 ProviderRequest post(std::string path, const Json& body) {
   return {"POST", std::move(path), body.dump(), {{"Content-Type", "application/json"}}, false};
+}
+
+// A receipt has at most 40 characters, and ours begins with the merchant: the payment's id says enough.
+std::string receipt_of(const Operation& operation) {
+  const std::string& text = operation.reference;
+  return std::count(text.begin(), text.end(), '/') < 2 ? text : text.substr(text.find('/') + 1);
 }
 
 Result<ProviderRequest> question(const Operation& operation) {
@@ -31,7 +38,7 @@ Result<ProviderRequest> question(const Operation& operation) {
         return get("/v1/payments/" + percent_encode(operation.provider_ref));
       if (operation.provider_ref.starts_with("order_"))
         return get("/v1/orders/" + percent_encode(operation.provider_ref) + "/payments");
-      return get("/v1/orders?" + form_encode({{"receipt", operation.reference}, {"expand[]", "payments"}}));
+      return get("/v1/orders?" + form_encode({{"receipt", receipt_of(operation)}, {"expand[]", "payments"}}));
   }
 }
 
@@ -46,13 +53,13 @@ Result<ProviderRequest> request(const Operation& operation) {
       return post(payment + "/capture", {{"amount", *amount}, {"currency", operation.currency}});
     case Kind::refund:
       return post(payment + "/refund",
-                  {{"amount", *amount}, {"receipt", operation.reference}, {"notes", notes}});
+                  {{"amount", *amount}, {"receipt", receipt_of(operation)}, {"notes", notes}});
     case Kind::void_:
       return not_supported(operation, "has no voids: an authorization that is not captured lapses");
     default:
       return post("/v1/orders", {{"amount", *amount},
                                  {"currency", operation.currency},
-                                 {"receipt", operation.reference},
+                                 {"receipt", receipt_of(operation)},
                                  {"payment_capture", operation.kind == Kind::charge},
                                  {"notes", notes}});
   }
@@ -94,7 +101,6 @@ Observation read_refund(const Json& refund) {
               : seen.word == "pending" ? Class::processing
               : seen.word == "failed"  ? Class::declined
                                        : Class::ambiguous;
-  if (seen.reference.empty()) seen.reference = text_in(refund, "receipt");
   return seen;
 }
 
@@ -117,7 +123,7 @@ Observation read_order(const Json& order) {
     seen.next_action = {{"type", "razorpay_checkout"}, {"order_id", id}};
   }
   seen.provider_ref = id;
-  seen.reference = text_in(order, "receipt");
+  seen.reference = text_in(member(order, "notes"), reference_name);
   return seen;
 }
 
@@ -137,7 +143,7 @@ Observation read_collection(const Operation& operation, const Json& list) {
     return seen;
   }
   for (const Json& one : member(list, "items"))
-    if (text_in(one, "receipt") == operation.reference) return read_order(one);
+    if (text_in(one, "receipt") == receipt_of(operation)) return read_order(one);
   return none;
 }
 
@@ -181,8 +187,8 @@ std::vector<Observation> event(const Json& body) {
   const Json& payment = member(member(payload, "payment"), "entity");
   if (!payment.is_object()) return {};
   Observation seen = read_payment(payment);
-  const std::string receipt = text_in(member(member(payload, "order"), "entity"), "receipt");
-  if (!receipt.empty()) seen.reference = receipt;
+  const Json& order = member(member(payload, "order"), "entity");
+  if (seen.reference.empty()) seen.reference = text_in(member(order, "notes"), reference_name);
   return {seen};
 }
 

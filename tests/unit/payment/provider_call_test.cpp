@@ -299,7 +299,7 @@ TEST(Event, each_shape) {
   const auto paid = read_event(
       "razorpay",
       R"({"entity":"event","event":"payment.captured","payload":{"payment":{"entity":{"entity":"payment",
-      "id":"pay_1","order_id":"order_1","status":"captured","amount":10050,"currency":"INR"}},"order":{"entity":{"id":"order_1","receipt":"0199-1"}}}})");
+      "id":"pay_1","order_id":"order_1","status":"captured","amount":10050,"currency":"INR"}},"order":{"entity":{"id":"order_1","notes":{"reference":"0199-1"}}}}})");
   EXPECT_EQ(paid->front().name, Class::succeeded);
   EXPECT_EQ(paid->front().reference, "0199-1");
   EXPECT_EQ(paid->front().refs, (std::vector<std::string>{"pay_1", "order_1"}));
