@@ -206,17 +206,18 @@ class Provider : public RunningWorker {
 
   // What was learned must not be lost while Postgres is away for a moment; said twice, it counts once.
   Task<void> tell(Delivery& delivery, const Call& call, const payment::Observation& seen) {
-    std::string text = R"({"merchant_id":)" + call.merchant + R"(,"payment_id":")" + call.payment +
-                       R"(","number":)" + call.number + R"(,"attempt":)" + call.attempt + R"(,"provider":")" +
-                       call.provider + R"(","source":")" + (call.action == "send" ? "reply" : "query") +
-                       "\"," + payment::write_observation(seen) + "}";
+    std::vector<std::string> item(1);
+    item.front() = R"({"merchant_id":)" + call.merchant + R"(,"payment_id":")" + call.payment +
+                   R"(","number":)" + call.number + R"(,"attempt":)" + call.attempt + R"(,"provider":")" +
+                   call.provider + R"(","source":")" + (call.action == "send" ? "reply" : "query") + "\"," +
+                   payment::write_observation(seen) + "}";
     while (true) {
       try {
-        co_await observe_.ask({text});
+        co_await observe_.ask(item);
         co_return;
       } catch (const PgRefusal& refusal) {
         if (delivery.cancelled() ||
-            refusal.failure.kind == PgFailure::Kind::refused && !refusal.failure.is_passing())
+            (refusal.failure.kind == PgFailure::Kind::refused && !refusal.failure.is_passing()))
           throw;
       }
       co_await sleep_for(jittered(observe_pause));

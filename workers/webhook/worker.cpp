@@ -76,7 +76,8 @@ class Webhook : public RunningWorker {
   Task<Effects> deliver(Delivery& delivery) {
     const Json job = Json::parse(delivery.event().payload, nullptr, false);
     if (!job.is_object()) throw HandlerFailure("the payload is no object", false);
-    const auto text = co_await take_.ask({text_of(job, "merchant_id"), text_of(job, "delivery_id")});
+    std::vector<std::string> item{text_of(job, "merchant_id"), text_of(job, "delivery_id")};
+    const auto text = co_await take_.ask(std::move(item));
     if (!text) co_return Effects{};  // delivered by now, or not due, or its endpoint is gone
     const HttpReply reply = co_await send(Json::parse(*text));
     const bool is_delivered = reply.status >= 200 && reply.status < 300;
@@ -105,10 +106,11 @@ class Webhook : public RunningWorker {
                 {"denied", reply.is_denied}};
     if (!reply.error.empty()) result["error"] = clean(reply.error).substr(0, most_error);
     if (reply.retry_after) result["retry_after_s"] = reply.retry_after->count();
-    const std::string text = result.dump(-1, ' ', false, Json::error_handler_t::replace);
+    std::vector<std::string> item(1);
+    item.front() = result.dump(-1, ' ', false, Json::error_handler_t::replace);
     while (true) {
       try {
-        co_await note_.ask({text});
+        co_await note_.ask(item);
         co_return;
       } catch (const PgRefusal& refusal) {
         if (delivery.cancelled() ||
