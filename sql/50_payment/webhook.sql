@@ -28,7 +28,7 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  parts text[] := regexp_match(url, '^(https?)://([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?(?:[/?][!-~]*)?$');
+  parts text[] := regexp_match(url, '^(https?)://([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?(?:[/?][!"$-~]*)?$');
   host text := trim(parts[2], '[]');
   is_ours boolean := host = ANY (string_to_array(tenfold._setting('payment_webhook_hosts'), ','));
 BEGIN
@@ -106,7 +106,7 @@ END
 $$;
 COMMENT ON FUNCTION payment.delete_endpoint IS 'nothing is sent there any more. Errors: TFP09 no such endpoint';
 
-CREATE OR REPLACE FUNCTION payment._send_later(merchant bigint, delivery uuid, endpoint uuid, at timestamptz DEFAULT NULL) RETURNS void
+CREATE OR REPLACE FUNCTION payment._send_later(merchant bigint, delivery uuid, endpoint uuid, at timestamptz DEFAULT NULL) RETURNS bigint
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$ SELECT tenfold.enqueue('webhook', jsonb_build_object('merchant_id', merchant, 'delivery_id', delivery), run_at => at, concurrency_key => endpoint::text) $$;
@@ -253,7 +253,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  next_at timestamptz := payment._next_try(d.tries, (result ->> 'retry_after_s')::double precision);
+  again_at timestamptz := payment._next_try(d.tries, (result ->> 'retry_after_s')::double precision);
   became text := tenfold._next_state('webhook_delivery', d.state, CASE WHEN d.tries >= 10 OR d.last_status = 410 THEN 'gave_up' ELSE 'refused' END);
   since timestamptz;
 BEGIN
@@ -265,10 +265,10 @@ BEGIN
     PERFORM payment._disable_endpoint(d.merchant_id, d.endpoint_id, 'it failed for five days');
   END IF;
   UPDATE payment.webhook_delivery u SET state = became, tries = d.tries, last_status = d.last_status, last_error = d.last_error,
-      next_at = CASE became WHEN 'waiting' THEN _note_failure.next_at END, ended_at = CASE became WHEN 'dead' THEN clock_timestamp() END
+      next_at = CASE became WHEN 'waiting' THEN again_at END, ended_at = CASE became WHEN 'dead' THEN clock_timestamp() END
     WHERE (u.merchant_id, u.delivery_id) = (d.merchant_id, d.delivery_id);
   IF became = 'waiting' THEN
-    PERFORM payment._send_later(d.merchant_id, d.delivery_id, d.endpoint_id, _note_failure.next_at);
+    PERFORM payment._send_later(d.merchant_id, d.delivery_id, d.endpoint_id, again_at);
   END IF;
   RETURN became;
 END
