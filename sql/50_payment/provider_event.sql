@@ -36,7 +36,7 @@ LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  named text := coalesce(headers ->> 'x-razorpay-event-id', headers ->> 'webhook-id', substring(convert_from(body, 'UTF8') FROM '^\s*\{\s*"id"\s*:\s*"([^"]{1,200})"'));
+  named text := coalesce(headers ->> 'x-razorpay-event-id', headers ->> 'webhook-id', substring(convert_from(body, 'UTF8') FROM '^[[:space:]]*[{][[:space:]]*"id"[[:space:]]*:[[:space:]]*"([^"]{1,200})"'));
 BEGIN
   RETURN coalesce(left(nullif(named, ''), 255), encode(sha256(body), 'hex'));
 EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN

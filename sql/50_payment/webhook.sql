@@ -28,7 +28,7 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  parts text[] := regexp_match(url, '^(https?)://([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?(?:[/?][!"$-~]*)?$');
+  parts text[] := regexp_match(url, '^(https?)://([A-Za-z0-9.-]{1,253}|[[][0-9A-Fa-f:.]{2,45}[]])(?::([0-9]{1,5}))?(?:[/?][!"$-~]*)?$');
   host text := trim(parts[2], '[]');
   is_ours boolean := host = ANY (string_to_array(tenfold._setting('payment_webhook_hosts'), ','));
 BEGIN
