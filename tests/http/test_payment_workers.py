@@ -64,7 +64,7 @@ def create(db, merchant, amount=100.00, method='card', currency='INR', token='to
 
 def hurry(db):
     """What waits for its time is due."""
-    db.execute('UPDATE tenfold.job SET due_at = clock_timestamp() + '50 ms' WHERE due_at > clock_timestamp() + '200 ms'')
+    db.execute("UPDATE tenfold.job SET due_at = clock_timestamp() + '50 ms' WHERE due_at > clock_timestamp() + '200 ms'")
 
 
 def state(db, payment):
