@@ -14,6 +14,7 @@ from contextlib import suppress
 import psycopg
 from crash import connect, play_all
 from gateway import Gateway, wait_until
+from services.cluster import PAYMENT_SECRETS
 from services.provider import Provider
 from stage import Stage
 
@@ -23,7 +24,7 @@ FAULTS = 3
 KINDS = ['charge', 'charge', 'hold', 'captured', 'refunded', 'voided', 'declined']
 MOODS = {'good': 6, 'drop': 2, 'late': 1, 'error': 2, 'garbage': 1, 'busy': 1, 'unavailable': 1, 'reset': 1, 'slow': 1}
 EVENT_MOODS = {'after': 2, 'before': 1, 'late': 1, 'twice': 1, 'permuted': 1, 'forged': 1, 'old': 1, 'never': 2}
-SECRET = 'whsec_faults'
+SECRET = PAYMENT_SECRETS['stripe'][0]
 # A trial has no hour to wait for: what a provider knows is visible at once, and a call may take half a second.
 SETUP = '''
   UPDATE payment.capability SET visible_after = '0', deadline = '600 ms';

@@ -45,7 +45,7 @@ def start(bank):
 
     def start_daemon(**urls):
         settings = {f'provider.{shape}_url': url for shape, url in urls.items()}
-        keys = {f'provider.{shape}_key': f'{shape}_id:secret' for shape in urls}
+        keys = {f'provider.{shape}_key': f'{shape}_id:secret' for shape in urls} | {'events.lease': '1s'}  # the last one was killed
         running.append(Daemon(bank.dsn(user='tenfold_authenticator'), **settings, **keys).__enter__())
         wait_until(lambda: 'consuming' in running[-1].messages(), 'it consumes: what was published before is for pg_cron')
         return running[-1]
