@@ -50,7 +50,6 @@ class ProviderClient {
   Task<void> wait_until_reported();
 
  private:
-
   Task<ProviderReply> call(const std::string& provider, HttpCall call);
   Task<void> send_reports();
   Task<void> send_batch(std::vector<Report> batch);
