@@ -5,9 +5,11 @@
 #include "commands/command_line.hpp"
 #include "workers/gateway/worker.hpp"
 #include "workers/jobs/worker.hpp"
+#include "workers/provider/worker.hpp"
 #include "workers/relay/worker.hpp"
 #include "workers/sink/worker.hpp"
 #include "workers/subscriber/worker.hpp"
+#include "workers/webhook/worker.hpp"
 
 namespace {
 
@@ -23,7 +25,8 @@ void allow_many_files() {
 
 int main(int count, char** words) {
   allow_many_files();
-  const std::array workers{tenfold::gateway::worker(), tenfold::jobs::worker(), tenfold::relay::worker(),
-                           tenfold::sink::worker(), tenfold::subscriber::worker()};
+  const std::array workers{tenfold::gateway::worker(), tenfold::jobs::worker(), tenfold::provider::worker(),
+                           tenfold::relay::worker(),   tenfold::sink::worker(), tenfold::subscriber::worker(),
+                           tenfold::webhook::worker()};
   return tenfold::sidecar::run_command_line(count, words, workers);
 }

@@ -62,6 +62,12 @@ const TextRow texts[] = {
      "The aud that tokens carry, and must carry.", "Set it where one key serves several services."},
     {"tenfold.jwt_issuer", &settings.jwt_issuer, "tenfold", 0, PGC_SUSET, "The iss that tokens carry.",
      "Set it to the URL of your service."},
+    {"tenfold.payment_secrets_file", &settings.payment_secrets_file, "", GUC_SUPERUSER_ONLY, PGC_SIGHUP,
+     "The JSON file (mode 0600) of the secrets by which webhooks are signed and checked.",
+     "Set it before payments take webhooks, or send any; sql/50_payment/README.md has its form."},
+    {"tenfold.payment_webhook_hosts", &settings.payment_webhook_hosts, "", 0, PGC_SUSET,
+     "Hosts, with commas between, that merchants' webhooks may call without https or at private addresses.",
+     "Set it for tests on one machine, and never where strangers are merchants."},
 };
 
 }  // namespace

@@ -17,6 +17,8 @@ struct Settings {
   const char* jwks_file;     // path of the keys that sign tokens; empty: none
   const char* jwt_audience;  // aud
   const char* jwt_issuer;    // iss
+  const char* payment_secrets_file;   // path of the secrets of webhooks; empty: none
+  const char* payment_webhook_hosts;  // hosts that merchants' webhooks may reach without https, or privately
 };
 
 // The current values.

@@ -1,32 +1,16 @@
 #include "handlers/webhook.hpp"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include <algorithm>
+
+#include "kernel/hmac.hpp"
 
 namespace tenfold::sidecar {
 namespace {
 
 constexpr std::string_view prefix = "whsec_";
 
-const unsigned char* bytes_of(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
-
-std::string base64(std::string_view bytes) {
-  std::string text((bytes.size() + 2) / 3 * 4, '\0');
-  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), bytes_of(bytes),
-                  static_cast<int>(bytes.size()));
-  return text;
-}
-
 std::string signature_of(const std::string& secret, const std::string& text) {
-  unsigned char hash[EVP_MAX_MD_SIZE];
-  unsigned length = 0;
-  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()), bytes_of(text), text.size(), hash,
-       &length);
-  return "v1," + base64({reinterpret_cast<const char*>(hash), length});
+  return "v1," + encode_base64(hmac_sha256(secret, text));
 }
 
 bool is_plain(std::string_view text) {
@@ -37,14 +21,10 @@ bool is_plain(std::string_view text) {
 
 Result<std::string> read_webhook_secret(const std::string& text) {
   if (!text.starts_with(prefix)) return text;
-  const std::string_view encoded = std::string_view(text).substr(prefix.size());
-  std::string bytes(encoded.size(), '\0');
-  const int length = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()), bytes_of(encoded),
-                                     static_cast<int>(encoded.size()));
-  if (length < 0 || encoded.empty())
+  auto bytes = decode_base64(std::string_view(text).substr(prefix.size()));
+  if (!bytes || bytes->empty())
     return Error{Code::invalid_parameter, "the secret of webhooks is no base64", "write whsec_ and base64"};
-  bytes.resize(static_cast<size_t>(length) - (encoded.ends_with("==") ? 2 : encoded.ends_with('=') ? 1 : 0));
-  return bytes;
+  return std::move(*bytes);
 }
 
 HttpCallRequest webhook_request(const std::string& url, const std::string& secret, const Event& event,

@@ -39,17 +39,18 @@ class ProviderClient {
   // Never throws for what the provider does. Without a permit nothing is sent.
   Task<ProviderReply> send(std::string provider, HttpCall call);
 
-  // Completes when nothing is left to report.
-  Task<void> wait_until_reported();
-
- private:
+  // How a call ended whose permit somebody else has taken.
   struct Report {
     std::string provider, permit, outcome;
     double seconds;
   };
-
-  Task<ProviderReply> call(const std::string& provider, HttpCall call);
   void report(Report report);
+
+  // Completes when nothing is left to report.
+  Task<void> wait_until_reported();
+
+ private:
+  Task<ProviderReply> call(const std::string& provider, HttpCall call);
   Task<void> send_reports();
   Task<void> send_batch(std::vector<Report> batch);
 

@@ -214,3 +214,173 @@ INSERT INTO tenfold.route (module, method, path, shape, function, parameters, bo
     ('void', '{}', '{}'),
     ('refund', '{"amount": {"type": ["number", "null"], "description": "a decimal of its currency; without it what is left"}, "reason": {"type": ["string", "null"], "maxLength": 500}}', '{"amount": 40.00}')
   ) AS k(kind, properties, example);
+
+-- Webhooks in: the bytes as they came.
+CREATE OR REPLACE FUNCTION tenfold_api.receive_webhook(bytea) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  detail text;
+  hint text;
+BEGIN
+  PERFORM payment.receive_event(tenfold.path_value('provider'), nullif(current_setting('request.headers', true), '')::jsonb, $1);
+  PERFORM tenfold.respond(204);
+EXCEPTION WHEN query_canceled OR OTHERS THEN
+  GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+  PERFORM tenfold.raise_http(SQLSTATE, SQLERRM, detail, hint);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold_api.receive_webhook FROM PUBLIC;
+COMMENT ON FUNCTION tenfold_api.receive_webhook IS
+  'What a payment provider tells us, as raw bytes under its signature; 204 also where it was here before. Checked and stored at once, applied after.';
+INSERT INTO tenfold.route (module, method, path, shape, function, parameters, success_status, errors, rate_class, example) VALUES
+  ('payment', 'POST', '/webhooks/:provider', 'R', 'tenfold_api.receive_webhook(bytea)', '[{"name": "provider", "in": "path", "pattern": "[a-z][a-z0-9-]{0,39}"}]',
+   204, '{401, 404}', 'webhook', '{"path": {"provider": "stripe"}}');
+
+-- A merchant's endpoints.
+CREATE OR REPLACE FUNCTION payment._show_endpoint(e payment.webhook_endpoint) RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+RETURN jsonb_build_object('endpoint_id', e.endpoint_id, 'url', e.url, 'events', to_jsonb(e.events), 'created_at', e.created_at,
+  'failing_since', e.failing_since, 'disabled_at', e.disabled_at, 'disabled_because', e.disabled_because);
+COMMENT ON FUNCTION payment._show_endpoint IS 'what a merchant sees of an endpoint: never its secret';
+
+CREATE OR REPLACE FUNCTION tenfold_api.create_webhook_endpoint(jsonb) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  own bigint;
+  made record;
+  detail text;
+  hint text;
+BEGIN
+  PERFORM tenfold.check_body($1, 'POST', '/webhook-endpoints');
+  own := payment._own_merchant();
+  SELECT * INTO made FROM payment.create_endpoint(own, $1 ->> 'url', tenfold._json_texts(coalesce($1 -> 'events', '[]'), 'events', 100));
+  PERFORM tenfold.respond(201, jsonb_build_object('Location', '/api/v1/webhook-endpoints/' || made.endpoint_id, 'Cache-Control', 'no-store'));
+  RETURN (SELECT payment._show_endpoint(e) FROM payment.webhook_endpoint e WHERE (e.merchant_id, e.endpoint_id) = (own, made.endpoint_id)) || jsonb_build_object('secret', made.secret);
+EXCEPTION WHEN query_canceled OR OTHERS THEN
+  GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+  PERFORM tenfold.raise_http(SQLSTATE, SQLERRM, detail, hint);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold_api.create_webhook_endpoint FROM PUBLIC;
+COMMENT ON FUNCTION tenfold_api.create_webhook_endpoint IS
+  'Where the token''s merchant wants to be told, and of what. The answer has the secret that signs it (Standard Webhooks), which is shown once.';
+
+CREATE OR REPLACE FUNCTION tenfold_api.webhook_endpoints() RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  own bigint := payment._own_merchant();
+BEGIN
+  RETURN jsonb_build_object('endpoints', (SELECT coalesce(jsonb_agg(payment._show_endpoint(e) ORDER BY e.endpoint_id), '[]') FROM payment.webhook_endpoint e WHERE e.merchant_id = own));
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold_api.webhook_endpoints FROM PUBLIC;
+COMMENT ON FUNCTION tenfold_api.webhook_endpoints IS 'The endpoints of the token''s merchant, and why one is not called any more.';
+
+CREATE OR REPLACE FUNCTION tenfold_api.webhook_endpoint(id uuid) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  own bigint := payment._own_merchant();
+  shown jsonb := (SELECT payment._show_endpoint(e) FROM payment.webhook_endpoint e WHERE (e.merchant_id, e.endpoint_id) = (own, id));
+BEGIN
+  IF shown IS NULL THEN
+    PERFORM tenfold.raise_http('TFP09', format('endpoint %s does not exist', id), hint => 'GET /webhook-endpoints lists yours.');
+  END IF;
+  RETURN shown;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold_api.webhook_endpoint FROM PUBLIC;
+COMMENT ON FUNCTION tenfold_api.webhook_endpoint IS 'One endpoint of the token''s merchant, without its secret.';
+
+CREATE OR REPLACE FUNCTION tenfold_api.delete_webhook_endpoint(id uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  detail text;
+  hint text;
+BEGIN
+  PERFORM payment.delete_endpoint(payment._own_merchant(), id);
+  PERFORM tenfold.respond(204);
+EXCEPTION WHEN query_canceled OR OTHERS THEN
+  GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+  PERFORM tenfold.raise_http(SQLSTATE, SQLERRM, detail, hint);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold_api.delete_webhook_endpoint FROM PUBLIC;
+COMMENT ON FUNCTION tenfold_api.delete_webhook_endpoint IS 'Nothing is sent there any more.';
+
+CREATE OR REPLACE FUNCTION tenfold_api.rotate_webhook_secret(jsonb) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  own bigint;
+  secret text;
+  detail text;
+  hint text;
+BEGIN
+  PERFORM tenfold.check_body($1, 'POST', '/webhook-endpoints/:id/rotate');
+  own := payment._own_merchant();
+  secret := payment.rotate_secret(own, tenfold.path_value('id')::uuid);
+  PERFORM tenfold.respond(200, '{"Cache-Control": "no-store"}');
+  RETURN jsonb_build_object('endpoint_id', tenfold.path_value('id'), 'secret', secret);
+EXCEPTION WHEN query_canceled OR OTHERS THEN
+  GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+  PERFORM tenfold.raise_http(SQLSTATE, SQLERRM, detail, hint);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold_api.rotate_webhook_secret FROM PUBLIC;
+COMMENT ON FUNCTION tenfold_api.rotate_webhook_secret IS 'A new secret for an endpoint, shown once; for 24 hours the old one signs, too.';
+
+CREATE OR REPLACE FUNCTION tenfold_api.enable_webhook_endpoint(jsonb) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  redriven bigint;
+  detail text;
+  hint text;
+BEGIN
+  PERFORM tenfold.check_body($1, 'POST', '/webhook-endpoints/:id/enable');
+  redriven := payment.enable_endpoint(payment._own_merchant(), tenfold.path_value('id')::uuid);
+  RETURN jsonb_build_object('endpoint_id', tenfold.path_value('id'), 'redriven', redriven);
+EXCEPTION WHEN query_canceled OR OTHERS THEN
+  GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+  PERFORM tenfold.raise_http(SQLSTATE, SQLERRM, detail, hint);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenfold_api.enable_webhook_endpoint FROM PUBLIC;
+COMMENT ON FUNCTION tenfold_api.enable_webhook_endpoint IS 'The endpoint is called again, and what it missed within 30 days goes there once more.';
+
+INSERT INTO tenfold.api_schema (module, name, schema) VALUES
+  ('payment', 'WebhookEndpoint', '{"type": "object", "required": ["endpoint_id", "url", "events"], "properties": {
+    "endpoint_id": {"type": "string", "format": "uuid"}, "url": {"type": "string", "format": "uri"}, "events": {"type": "array", "items": {"type": "string"}},
+    "created_at": {"type": "string", "format": "date-time"}, "failing_since": {"type": ["string", "null"]}, "disabled_at": {"type": ["string", "null"]},
+    "disabled_because": {"type": ["string", "null"]}, "secret": {"type": "string", "description": "whsec_ and base64; only where it was just made"}}}');
+INSERT INTO tenfold.route (module, method, path, shape, function, parameters, body, response, success_status, errors, roles, example)
+  SELECT 'payment', r.method, '/webhook-endpoints' || r.path, r.shape, 'tenfold_api.' || r.function,
+    CASE WHEN r.path LIKE '/:id%' THEN '[{"name": "id", "in": "path", "pattern": "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"}]' ELSE '[]' END::jsonb,
+    r.body, r.response, r.status, r.errors, '{tenfold_merchant}',
+    jsonb_strip_nulls(jsonb_build_object('path', CASE WHEN r.path LIKE '/:id%' THEN '{"id": "0198f2b4-5a3c-7c00-9a1b-2c3d4e5f6071"}'::jsonb END, 'body', r.example))
+  FROM (VALUES
+    ('POST', '', 'J', 'create_webhook_endpoint(jsonb)',
+     '{"type": "object", "required": ["url"], "additionalProperties": false, "properties": {"url": {"type": "string", "format": "uri", "maxLength": 2000},
+       "events": {"type": "array", "items": {"type": "string"}, "description": "none: all"}}}'::jsonb,
+     '{"$ref": "#/components/schemas/WebhookEndpoint"}'::jsonb, 201, '{422}'::int[], '{"url": "https://shop.example.com/hooks", "events": ["payment.success"]}'::jsonb),
+    ('GET', '', 'F', 'webhook_endpoints()', NULL, '{"type": "object", "required": ["endpoints"], "properties": {"endpoints": {"type": "array", "items": {"$ref": "#/components/schemas/WebhookEndpoint"}}}}', 200, '{}', NULL),
+    ('GET', '/:id', 'F', 'webhook_endpoint(uuid)', NULL, '{"$ref": "#/components/schemas/WebhookEndpoint"}', 200, '{404}', NULL),
+    ('DELETE', '/:id', 'F', 'delete_webhook_endpoint(uuid)', NULL, NULL, 204, '{404}', NULL),
+    ('POST', '/:id/rotate', 'J', 'rotate_webhook_secret(jsonb)', '{"type": "object", "additionalProperties": false, "properties": {}}',
+     '{"type": "object", "required": ["endpoint_id", "secret"], "properties": {"endpoint_id": {"type": "string", "format": "uuid"}, "secret": {"type": "string"}}}', 200, '{404}', '{}'),
+    ('POST', '/:id/enable', 'J', 'enable_webhook_endpoint(jsonb)', '{"type": "object", "additionalProperties": false, "properties": {}}',
+     '{"type": "object", "required": ["endpoint_id", "redriven"], "properties": {"endpoint_id": {"type": "string", "format": "uuid"}, "redriven": {"type": "integer"}}}', 200, '{404}', '{}')
+  ) AS r(method, path, shape, function, body, response, status, errors, example);

@@ -80,7 +80,7 @@ DECLARE
   before payment.request;
   p payment.payment;
   taken payment.payment;
-  number int;
+  made int;
 BEGIN
   PERFORM payment._check_key(key), payment._check_no_card(body - 'amount_minor');
   before := payment._replay(merchant, key, print);
@@ -95,12 +95,12 @@ BEGIN
     RETURN;
   END IF;
   taken := payment._reserve(p, kind, amount);
-  number := payment._open_operation(p, kind, CASE kind WHEN 'capture' THEN taken.captured_minor WHEN 'void' THEN p.held_minor ELSE taken.refund_minor - p.refund_minor END);
+  made := payment._open_operation(p, kind, CASE kind WHEN 'capture' THEN taken.captured_minor WHEN 'void' THEN p.held_minor ELSE taken.refund_minor - p.refund_minor END);
   PERFORM payment._save(taken, '{}');
   status := 202;
   answer := format('{"transaction_id": "%s", "operation_id": "%s", "status": "pending", "amount": %s, "currency": "%s"}', wanted,
-    tenfold._uuid_v5(wanted, number::text), tenfold.from_minor((SELECT o.amount_minor FROM payment.operation o
-      WHERE (o.merchant_id, o.payment_id) = (merchant, wanted) AND o.number = _operate.number), p.currency), p.currency);
+    tenfold._uuid_v5(wanted, made::text), tenfold.from_minor((SELECT o.amount_minor FROM payment.operation o
+      WHERE (o.merchant_id, o.payment_id) = (merchant, wanted) AND o.number = made), p.currency), p.currency);
   replayed := false;
   IF NOT payment._claim_key((merchant, key, print, kind, wanted, body, status, answer::text, clock_timestamp())) THEN
     PERFORM payment._replay(merchant, key, print);

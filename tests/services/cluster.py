@@ -12,6 +12,9 @@ ROOT = Path(__file__).resolve().parents[2]
 TOOL = ROOT / 'dev' / 'cluster'
 SETUP = ROOT / 'dev' / 'setup.sql'
 KEYS = 'jwks.json'  # in the data directory
+SECRETS = 'payment.json'  # beside it
+# Of webhooks: those of the providers as text, the master key in base64.
+PAYMENT_SECRETS = {'master': [base64.b64encode(b'x' * 32).decode()], 'stripe': ['whsec_stripe'], 'razorpay': ['rzp_secret']}
 MODELS = ROOT / '.run' / 'model'
 
 
@@ -26,7 +29,8 @@ class Cluster:
     def __init__(self, path, preload='', port=None, settings=None, installed=False, pg_config=None):
         self.path = Path(path)
         self.server = {'PG_CONFIG': str(pg_config)} if pg_config else {}
-        self.options = ['--fast', '--preload', preload, '--set', f'tenfold.jwks_file={KEYS}']
+        self.options = ['--fast', '--preload', preload, '--set', f'tenfold.jwks_file={KEYS}',
+                        '--set', f'tenfold.payment_secrets_file={SECRETS}']
         self.installed = installed
         if port:
             self.options += ['--port', str(port)]
@@ -75,13 +79,16 @@ class Cluster:
         """Everything that a database needs to have before tests: extensions, roles, all modules, a key."""
         self.psql('-f', str(SETUP))
         self.write_keys(tests=os.urandom(32))
+        self._write(SECRETS, json.dumps(PAYMENT_SECRETS))
 
     def write_keys(self, **secrets):
         """The keys that sign tokens, by kid; the first signs. A file of the server's user, for nobody else."""
         keys = [{'kty': 'oct', 'alg': 'HS256', 'kid': kid, 'k': base64.urlsafe_b64encode(secret).decode().rstrip('=')}
                 for kid, secret in secrets.items()]
-        text = json.dumps({'keys': keys})
-        self.psql('-c', f"COPY (SELECT '{text}') TO PROGRAM 'umask 077; cat >{KEYS}'")
+        self._write(KEYS, json.dumps({'keys': keys}))
+
+    def _write(self, name, text):
+        self.psql('-c', f"COPY (SELECT '{text}') TO PROGRAM 'umask 077; cat >{name}'")
 
     def keys(self):
         """The path of that file, for the gateway."""

@@ -56,6 +56,11 @@ def kafka_faults(log):
     return run_faults(log, 'relay', seeds='1-8') + run_faults(log, 'naive')
 
 
+@stage('payments while everything dies and their provider misbehaves; the original design, which the same trials must catch', needs=('extension', 'daemon'))
+def payment_faults(log):
+    return run_faults(log, 'payments', 'original')
+
+
 def run_faults(log, *stories, seeds='1-3'):
     code, output = log.run('tests/faults/run', *stories, '--seeds', seeds, '--again')
     return count_totals(code, output)

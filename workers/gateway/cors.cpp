@@ -28,7 +28,7 @@ void allow_origin(const sidecar::HttpRequest& request, std::string_view origins,
   answer.headers.emplace_back(
       "Access-Control-Expose-Headers",
       "Location, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Link, ETag, "
-      "X-Request-Id");
+      "Idempotent-Replayed, X-Request-Id");
 }
 
 sidecar::HttpAnswer answer_options(const sidecar::HttpRequest& request,

@@ -182,6 +182,12 @@ CREATE TABLE payment.fold_mark (
 );
 COMMENT ON TABLE payment.fold_mark IS 'once every transaction below limit_xid is over, no transfer can still appear before limit_at';
 
+CREATE TABLE payment.audit_result (
+  audited_at timestamptz PRIMARY KEY DEFAULT clock_timestamp(),
+  problems bigint NOT NULL
+);
+COMMENT ON TABLE payment.audit_result IS 'how much payment.audit() found wrong, for 30 days';
+
 CREATE TABLE payment.provider_event (
   provider text,
   event_id text CONSTRAINT id_is_short CHECK (length(event_id) BETWEEN 1 AND 255),
