@@ -118,3 +118,15 @@ def test_bad_hotels(door, merchant, change, code):
     answer = door.post('/hotels', body, merchant)
     assert (answer.status, answer.json()['code']) == (400, code), answer.body
     assert answer.json()['message']
+
+
+def test_a_payment(door, db):
+    """With the key in X-Idempotency-Key, and again: the same transaction, cached."""
+    shop = new_account(door, db, 'tenfold_merchant')
+    db.execute("SELECT payment.add_member(payment.create_merchant('shop'), %s::uuid)", (shop.claims()['sub'],))
+    body = {'amount': 100.00, 'currency': 'INR', 'customer_id': 7, 'payment_method': 'card'}
+    headers = shop.headers() | {'X-Idempotency-Key': 'order-7'}
+    made = door.post('/payments', body, headers)
+    assert made.status == 202 and made.json()['status'] == 'pending', made.body
+    again = door.post('/payments', body, headers)
+    assert again.json() == made.json() | {'cached': True}
