@@ -3,8 +3,8 @@ SELECT tenfold._declare_job('payment_expire', 'payment', '* * * * *', 'SELECT pa
 SELECT tenfold._declare_job('payment_requeue', 'payment', '* * * * *', 'SELECT payment.requeue_payments()',
   'each open operation has a job', '1 min');
 SELECT tenfold._declare_job('payment_deep_look', 'payment', '13 3 * * *',
-  'SELECT payment.expire_payments(''60 days''), payment.requeue_payments(''60 days'')', 'what an outage left behind ends, too', '30 min');
-SELECT tenfold._declare_job('payment_apply_events', 'payment', '* * * * *', 'SELECT payment.apply_events(1000)',
+  'SELECT payment.look_deep()', 'what an outage left behind ends, too', '30 min');
+SELECT tenfold._declare_job('payment_apply_events', 'payment', '* * * * *', 'SELECT payment.apply_events()',
   'webhooks of providers count while no worker runs', '1 min');
 SELECT tenfold._declare_job('payment_fold_ledger', 'payment', '*/5 * * * *', 'SELECT payment.fold_ledger()',
   'a balance reads some minutes of transfers', '5 min');

@@ -65,7 +65,7 @@ $$;
 COMMENT ON FUNCTION payment._movements IS 'what transfers of a time moved to and from each account of a merchant: credits less debits';
 
 CREATE OR REPLACE FUNCTION payment.balances(merchant_id bigint, OUT account text, OUT currency text, OUT minor bigint) RETURNS SETOF record
-LANGUAGE plpgsql STABLE SECURITY DEFINER  -- operators read balances, and no ledger
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER  -- operators read balances, and no ledger
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

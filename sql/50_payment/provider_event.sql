@@ -91,7 +91,7 @@ $$;
 COMMENT ON FUNCTION payment._apply_event IS 'what a stored webhook says, as observations';
 
 -- One that fails stops no other: it is tried again with the next minutes, ten times; then it stays, and is told of.
-CREATE OR REPLACE FUNCTION payment.apply_events(most int DEFAULT 100) RETURNS bigint
+CREATE OR REPLACE FUNCTION payment.apply_events(most int DEFAULT 1000) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER  -- workers write no table
 SET search_path = pg_catalog, pg_temp
 AS $$

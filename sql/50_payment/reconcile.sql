@@ -1,6 +1,6 @@
 -- What a provider says that it did, against what we have.
 CREATE OR REPLACE FUNCTION payment.reconcile(provider text, report jsonb, OUT problem text, OUT provider_ref text, OUT payment_id uuid, OUT number int, OUT ours_minor bigint, OUT theirs_minor bigint) RETURNS SETOF record
-LANGUAGE sql STABLE SECURITY DEFINER  -- operators reconcile, and read no table
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER  -- operators reconcile, and read no table
 SET search_path = pg_catalog, pg_temp
 AS $$
   WITH theirs AS MATERIALIZED (

@@ -63,6 +63,16 @@ END
 $$;
 COMMENT ON FUNCTION payment.requeue_payments IS 'makes a job for each open operation that has lost its own; gives how many. Errors: 22023 window';
 
+CREATE OR REPLACE FUNCTION payment.look_deep("window" interval DEFAULT '60 days') RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN payment.expire_payments("window") + payment.requeue_payments("window");
+END
+$$;
+COMMENT ON FUNCTION payment.look_deep IS 'expire_payments() and requeue_payments() over a long time: for what an outage left behind. Errors: 22023 window';
+
 CREATE OR REPLACE FUNCTION payment.purge(keep interval DEFAULT '30 days') RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp

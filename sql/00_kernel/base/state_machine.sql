@@ -16,7 +16,7 @@ CREATE OR REPLACE TRIGGER state_machine_changed AFTER INSERT OR UPDATE OR DELETE
 ALTER TABLE tenfold.state_machine ENABLE ALWAYS TRIGGER state_machine_changed;  -- also where logical replication applies the rows
 
 CREATE OR REPLACE FUNCTION tenfold.next_state(machine text, from_state text, event text) RETURNS text
-LANGUAGE sql STABLE STRICT SECURITY DEFINER  -- whoever moves something reads no table
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SECURITY DEFINER  -- whoever moves something reads no table
 SET search_path = pg_catalog, pg_temp
 RETURN tenfold._next_state(machine, from_state, event);
 REVOKE EXECUTE ON FUNCTION tenfold.next_state FROM PUBLIC;
@@ -41,7 +41,7 @@ END;
 COMMENT ON FUNCTION tenfold._declare_moves IS 'what a module says of a move that is the same from several states';
 
 CREATE OR REPLACE FUNCTION tenfold.print_state_machine(machine text, format text DEFAULT 'mermaid') RETURNS text
-LANGUAGE plpgsql STABLE STRICT
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

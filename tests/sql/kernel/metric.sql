@@ -13,7 +13,9 @@ CREATE FUNCTION pg_temp.jobs(state text) RETURNS double precision LANGUAGE sql A
 SELECT is_empty($$SELECT name FROM tenfold.metric WHERE kind = 'untyped'$$, 'every name is declared');
 SELECT is_empty($$SELECT name FROM tenfold.declared_metric EXCEPT SELECT name FROM tenfold.metric
   EXCEPT VALUES ('tenfold_scheduled_job_last_run_age_seconds'), ('tenfold_audit_difference_jobs'), ('tenfold_audit_age_seconds'),
-    ('tenfold_relay_refused'), ('tenfold_kafka_dead_messages'), ('tenfold_kafka_refused_partitions')$$, 'every declared name is there, but for what has not run');
+    ('tenfold_relay_refused'), ('tenfold_kafka_dead_messages'), ('tenfold_kafka_refused_partitions'),
+    ('tenfold_payment_success_ratio'), ('tenfold_payment_latency_p99_seconds'), ('tenfold_payment_rejected_hour'),
+    ('tenfold_payment_calls_hour'), ('tenfold_payment_audit_problems')$$, 'every declared name is there, but for what has not run');
 SELECT is_empty($$SELECT name, labels FROM tenfold.metric GROUP BY 1, 2 HAVING count(*) > 1$$, 'none is there twice');
 SELECT is_empty($$SELECT * FROM tenfold.metric WHERE value IS NULL OR value < 0$$, 'all are numbers');
 SELECT is_empty($$SELECT labels FROM tenfold.metric WHERE name = 'tenfold_metric_source_up' AND value <> 1$$, 'every source works');
