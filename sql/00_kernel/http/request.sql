@@ -89,13 +89,6 @@ $$;
 COMMENT ON FUNCTION tenfold.raise_http IS
   'raises an error again so that PostgREST and the gateway answer with the status that tenfold.error_code names; 40001, 40P01, 55P03 and 23P01 with 409, 57014 with 504, classes 08 and 53 with 502, never 503; a 429 with the seconds of its detail as Retry-After; every other SQLSTATE as it is';
 
-CREATE OR REPLACE FUNCTION tenfold._http_status(state text) RETURNS int
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN CASE WHEN state IN ('40001', '40P01', '55P03', '23P01') THEN 409 WHEN state = '57014' THEN 504
-  WHEN state = '53400' THEN NULL WHEN state ~ '^(08|53|57P)' THEN 502
-  WHEN state LIKE 'TF%' OR state = '0A000' THEN (SELECT c.http_status FROM tenfold._error_codes() c WHERE c.sqlstate = state) END;
-COMMENT ON FUNCTION tenfold._http_status IS 'the status of an SQLSTATE where PostgREST''s own would be another; else NULL';
-
 CREATE OR REPLACE FUNCTION tenfold._body_problem(schema jsonb, body jsonb, OUT problem text, OUT hint text)
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
