@@ -77,7 +77,6 @@ AS $$
 DECLARE
   registered uuid;
 BEGIN
-  PERFORM tenfold.check_body($1, 'POST', '/register');
   registered := tenfold.register_account($1 ->> 'email', $1 ->> 'password');
   PERFORM tenfold.respond(201);
   RETURN jsonb_build_object('account_id', registered, 'role', 'tenfold_user');
@@ -96,7 +95,6 @@ LANGUAGE plpgsql VOLATILE
 SET statement_timeout = '10s'
 AS $$
 BEGIN
-  PERFORM tenfold.check_body($1, 'POST', '/login');
   PERFORM tenfold._limit_account($1 ->> 'email');
   RETURN tenfold._answer_tokens(tenfold.log_in($1 ->> 'email', $1 ->> 'password'));
 END
@@ -126,7 +124,6 @@ AS $$
 DECLARE
   tokens jsonb;
 BEGIN
-  PERFORM tenfold.check_body($1, 'POST', '/token/refresh');
   tokens := tenfold.refresh_session($1 ->> 'refresh_token');
   IF tokens IS NOT NULL THEN
     RETURN tenfold._answer_tokens(tokens);
@@ -146,7 +143,6 @@ CREATE OR REPLACE FUNCTION tenfold_api.logout(jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
-  PERFORM tenfold.check_body($1, 'POST', '/logout');
   PERFORM tenfold._revoke_session((tenfold.request_claims() ->> 'sid')::uuid, 'logged out');
   PERFORM tenfold.respond(204);
 END
@@ -161,7 +157,6 @@ LANGUAGE plpgsql VOLATILE
 SET statement_timeout = '10s'
 AS $$
 BEGIN
-  PERFORM tenfold.check_body($1, 'POST', '/password');
   RETURN tenfold._answer_tokens(tenfold.change_password(tenfold.current_subject(), $1 ->> 'old_password', $1 ->> 'new_password'));
 END
 $$;

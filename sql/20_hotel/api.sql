@@ -254,7 +254,6 @@ DECLARE
   body jsonb;
   added bigint;
 BEGIN
-  PERFORM tenfold.check_body($1, 'POST', '/hotels');
   body := hotel._in_our_names($1, $1 ->> 'country');
   IF NOT body ?& '{lat,lng}' THEN
     RAISE EXCEPTION 'the body lacks "lat" or "lng"' USING ERRCODE = '22023', HINT = 'Degrees on WGS84; also called latitude and longitude.';
@@ -303,7 +302,6 @@ DECLARE
   wanted bigint := tenfold.path_value('id')::bigint;
   old hotel.hotel;
 BEGIN
-  PERFORM tenfold.check_body($1, 'PUT', '/hotels/:id');
   old := hotel._lock_own_hotel(wanted);
   PERFORM hotel.update_hotel(wanted, hotel._in_our_names($1, old.country, old.currency), hotel._expected_version(wanted));
   RETURN hotel._answer_hotel(wanted, 200);

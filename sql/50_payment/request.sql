@@ -168,13 +168,9 @@ CREATE OR REPLACE FUNCTION payment._check_create(body jsonb) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-  wrong record;
 BEGIN
-  SELECT w.* INTO wrong FROM tenfold._body_problem(payment._create_schema(), body) w;
-  IF wrong.problem IS NOT NULL THEN
-    RAISE EXCEPTION 'the body %', wrong.problem USING ERRCODE = '22023', HINT = coalesce(wrong.hint, 'openapi.json describes it.');
-  ELSIF body ->> 'capture' NOT IN ('automatic', 'manual') THEN
+  PERFORM tenfold._check_json(payment._create_schema(), body);
+  IF body ->> 'capture' NOT IN ('automatic', 'manual') THEN
     RAISE EXCEPTION 'capture is "%"', left(body ->> 'capture', 50) USING ERRCODE = '22023', HINT = 'automatic, which it is without it, or manual.';
   ELSIF length(body ->> 'payment_token') > 255 OR length(body ->> 'customer_id') > 255 OR length(body ->> 'country') <> 2 THEN
     RAISE EXCEPTION 'payment_token, customer_id or country is too long' USING ERRCODE = '22023', HINT = 'At most 255 characters; a country has two letters.';

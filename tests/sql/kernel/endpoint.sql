@@ -10,6 +10,9 @@ BEGIN
 END $$;
 CREATE FUNCTION tenfold_api.fail_in_sql(state text) RETURNS json LANGUAGE sql AS $$ SELECT tenfold_api.fail(state, 'm', 'd', 'h') $$;
 CREATE FUNCTION tenfold_api.divide() RETURNS json LANGUAGE sql STABLE AS $$ SELECT to_json(1 / (SELECT 0)) $$;
+CREATE FUNCTION tenfold_api.take(jsonb) RETURNS json LANGUAGE plpgsql AS 'BEGIN RETURN $1; END';
+CREATE FUNCTION tenfold_api.take_text(json) RETURNS json LANGUAGE plpgsql AS 'BEGIN RETURN $1; END';
+CREATE FUNCTION tenfold_api.nowhere(jsonb) RETURNS json LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN RETURN $1; END';
 CREATE FUNCTION tenfold_api.wait() RETURNS json LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM pg_sleep(10);
@@ -20,6 +23,15 @@ INSERT INTO tenfold.route (module, method, path, shape, function, roles) VALUES
   ('endpoint', 'GET', '/fail-in-sql', 'F', 'tenfold_api.fail_in_sql(text)', '{tenfold_user}'),
   ('endpoint', 'GET', '/divide', 'F', 'tenfold_api.divide()', '{tenfold_user}'),
   ('endpoint', 'GET', '/wait', 'F', 'tenfold_api.wait()', '{tenfold_user}');
+INSERT INTO tenfold.api_schema (module, name, schema) VALUES
+  ('endpoint', 'Tree', '{"type": "object", "properties": {"leaf": {"type": "boolean"}, "parts": {"type": "array", "items": {"$ref": "#/components/schemas/Tree"}}}}');
+INSERT INTO tenfold.route (module, method, path, shape, function, body, roles) VALUES
+  ('endpoint', 'POST', '/take', 'J', 'tenfold_api.take(jsonb)', '{"type": "object", "required": ["n"], "additionalProperties": false, "properties": {
+    "n": {"type": "integer", "minimum": 1, "maximum": 9007199254740993}, "s": {"type": "string", "minLength": 2, "maxLength": 3, "pattern": "^[a-z]+$"},
+    "of": {"enum": ["a", 1, null]}, "list": {"type": "array", "items": {"type": "object", "properties": {"a/b": {"type": "boolean"}}}, "maxItems": 2, "uniqueItems": true},
+    "one": {"oneOf": [{"type": "string"}, {"type": "string", "maxLength": 1}]}, "any": {"anyOf": [{"required": ["x"]}, {"required": ["y"]}]},
+    "tree": {"$ref": "#/components/schemas/Tree"}}}', '{tenfold_user}'),
+  ('endpoint', 'POST', '/take-text', 'J', 'tenfold_api.take_text(json)', '{"type": "object"}', '{tenfold_user}');
 SELECT tenfold._open_routes('endpoint');
 RESET ROLE;
 
@@ -65,5 +77,44 @@ SELECT is(pg_temp.raised('SELECT tenfold_api.wait()') #>> '{1,status}', '504', '
 SET LOCAL statement_timeout = 0;
 SELECT is(pg_temp.raised($$SELECT tenfold_api.hotels_search(country => 'FR', checkin => '2030-01-01')$$) #>> '{1,status}', '501', 'in the cached language, too');
 SELECT is(pg_temp.raised($$SELECT tenfold.cancel_job(-1)$$) ->> 0, 'TF024', 'of no other function');
+
+-- What a function of shape J gets is as its route's schema wants it, by SQL, too.
+SELECT set_config('request.method', '', true);
+SELECT is(pg_temp.raised(format('SELECT tenfold_api.take(%L)', body)), jsonb_build_array('22023', message, pointer, hint), coalesce(body, 'NULL'))
+FROM (VALUES
+  (NULL, 'the body must be an object, not null', '', 'openapi.json describes it.'),
+  ('[]', 'the body must be an object, not an array', '', 'openapi.json describes it.'),
+  ('{}', 'the body lacks "n"', '', 'openapi.json describes it.'),
+  ('{"n": 1, "m": 1}', 'the body has an unknown member "m"', '', 'Known are: any, list, n, of, one, s, tree'),
+  ('{"n": 0}', '/n of the body must be at least 1, not 0', '/n', 'openapi.json describes it.'),
+  ('{"n": 1.5}', '/n of the body must be an integer, not 1.5', '/n', 'openapi.json describes it.'),
+  ('{"n": 9007199254740994}', '/n of the body must be at most 9007199254740993, not 9007199254740994', '/n', 'openapi.json describes it.'),
+  ('{"n": 1, "s": "é"}', '/s of the body must have at least 2 characters, not 1', '/s', 'openapi.json describes it.'),
+  ('{"n": 1, "s": "AB"}', '/s of the body must match ^[a-z]+$', '/s', 'openapi.json describes it.'),
+  ('{"n": 1, "s": "ab\n"}', '/s of the body must match ^[a-z]+$', '/s', 'openapi.json describes it.'),
+  ('{"n": 1, "of": "b"}', '/of of the body is not one of those allowed', '/of', 'Allowed: "a", 1, null'),
+  ('{"n": 1, "list": [{}, {}]}', '/list/1 of the body was there before', '/list/1', 'Leave it out.'),
+  ('{"n": 1, "list": [{}, {"a/b": 1}]}', '/list/1/a~1b of the body must be a boolean, not 1', '/list/1/a~1b', 'openapi.json describes it.'),
+  ('{"n": 1, "one": "x"}', '/one of the body fits 2 of the alternatives', '/one', 'It must fit one.'),
+  ('{"n": 1, "any": {}}', '/any of the body fits none of the alternatives: it lacks "x"; or it lacks "y"', '/any', 'openapi.json describes it.'),
+  ('{"n": 1, "tree": {"parts": [{"parts": [{"leaf": 1}]}]}}', '/tree/parts/0/parts/0/leaf of the body must be a boolean, not 1', '/tree/parts/0/parts/0/leaf', 'openapi.json describes it.'))
+  AS t(body, message, pointer, hint);
+SELECT lives_ok(format('SELECT tenfold_api.take(%L)', body), body)
+FROM unnest(ARRAY['{"n": 1.0}', '{"n": 9007199254740993, "of": 1.0}', '{"n": 1, "s": "ab", "one": "xy", "any": {"y": 1}, "list": [{}, {"a/b": true}]}']) body;
+SELECT is(pg_temp.raised(format('SELECT tenfold_api.take_text(%L)', body)) ->> 1, message, body) FROM (VALUES
+  ('{"a": 1, "b": {"c": 1, "\u0063": 2}}', 'the body has the member "c" twice'), ('[1]', 'the body must be an object, not an array')) AS t(body, message);
+SELECT is(pg_temp.raised(format('SELECT tenfold_api.take(%L)', repeat('{"n":', 300) || '1' || repeat('}', 300))) ->> 1, 'the body nests too deep', 'many levels');
+SELECT is(pg_temp.raised(format('SELECT tenfold_api.take_text(%L)', '{"n": 1e99999999999999999999}')) ->> 1, 'the body has a number of more than 1,000 digits', 'many digits');
+SELECT is(pg_temp.raised($$SELECT tenfold_api.nowhere('{}')$$) ->> 0, '0A000', 'a function without a route is not called');
+UPDATE tenfold.route SET body = 'true' WHERE path = '/take';
+SELECT lives_ok($$SELECT tenfold_api.take('[]')$$, 'a new schema counts at once');
+UPDATE tenfold.route SET body = '{"if": true}' WHERE path = '/take';
+SELECT is(pg_temp.raised($$SELECT tenfold_api.take('[]')$$) ->> 1, 'the JSON Schema has the keyword "if", which nobody checks', 'a schema of which not all is checked');
+SELECT lives_ok($$SELECT tenfold_api.take_text('{}')$$, '… stops no other function');
+SELECT throws_ok($$SELECT tenfold._open_routes('endpoint')$$, '22023', NULL, '… and no module is installed with it');
+SELECT throws_ok(format('SELECT tenfold._check_schema(%L)', schema), '22023', NULL, schema) FROM unnest(ARRAY['[]', '{"type": "float"}', '{"type": 1}', '{"minimum": "1"}',
+  '{"maxLength": -1}', '{"pattern": "(?=a)"}', '{"pattern": "("}', '{"required": "a"}', '{"properties": []}', '{"anyOf": []}', '{"$ref": "#/components/schemas/None"}',
+  '{"properties": {"a": {"multipleOf": 2}}}', '{"enum": 1}', '{"uniqueItems": 1}']) schema;
+SELECT throws_ok($$SELECT tenfold.create_topic('bad', schema => '{"contains": {}}')$$, '22023', NULL, 'a topic''s schema, too');
 SELECT * FROM finish();
 ROLLBACK;
