@@ -276,15 +276,17 @@ Found at(std::string_view name, Found found) {
 class Checker {
  public:
   Found check(const Node& node, const Value& value) {
-    if (--steps_ < 0) return Problem{"", "takes too many steps to check", "Send less at a time."};
+    if (--steps_ < 0) return too_long();
     if (depth_ >= 5 * most_depth) return Problem{"", "nests too deep", "At most 200 levels."};
     depth_++;
     Found found = check_here(node, value);
     depth_--;
-    return found;
+    return steps_ < 0 ? too_long() : found;
   }
 
  private:
+  static Problem too_long() { return {"", "takes too many steps to check", "Send less at a time."}; }
+
   Found check_here(const Node& node, const Value& value) {
     if (node.takes_nothing) return Problem{"", "must not be there"};
     for (const auto& check_one :
@@ -407,7 +409,7 @@ class Checker {
       const Found found = check(*one, value);
       if (!found)
         fit++;
-      else
+      else if (reasons.size() < 300)
         reasons += (reasons.empty() ? "" : "; or it ") +
                    (found->pointer.empty() ? "" : "has " + found->pointer + ", which ") + found->what;
     }
@@ -417,7 +419,7 @@ class Checker {
     return Problem{"", "fits none of the alternatives: it " + reasons};
   }
 
-  int steps_ = 10'000'000, depth_ = 0;
+  int steps_ = 1'000'000, depth_ = 0;
 };
 
 }  // namespace
