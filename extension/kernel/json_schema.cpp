@@ -190,16 +190,21 @@ class Compiler {
     }
   }
 
-  void read_enum(Node& node, const Value& value) {
-    want(value.kind == Kind::array, "enum", "It is an array of values.");
-    node.choices.emplace();
-    for (const Value& choice : value.items) choose(node, choice);
+  // enum and const may stand side by side, and both count.
+  Node& chooser(Node& node) {
+    Node& chosen = node.choices ? owner_.nodes.emplace_back() : node;
+    if (&chosen != &node) node.all_of.push_back(&chosen);
+    chosen.choices.emplace();
+    return chosen;
   }
 
-  void read_const(Node& node, const Value& value) {
-    node.choices.emplace();
-    choose(node, value);
+  void read_enum(Node& node, const Value& value) {
+    want(value.kind == Kind::array, "enum", "It is an array of values.");
+    Node& chosen = chooser(node);
+    for (const Value& choice : value.items) choose(chosen, choice);
   }
+
+  void read_const(Node& node, const Value& value) { choose(chooser(node), value); }
 
   void read_pattern(Node& node, const Value& value) {
     want(value.kind == Kind::string, "pattern", "It is a regular expression as a string.");

@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION payment._create_schema() RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN '{"type": "object", "required": ["amount", "currency", "customer_id", "payment_method"], "additionalProperties": false, "properties": {
   "amount": {"type": "number", "description": "a decimal of the currency, with at most its digits"},
-  "currency": {"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217"},
+  "currency": {"type": "string", "description": "ISO 4217"},
   "customer_id": {"type": ["integer", "string"], "description": "your own name for who pays"},
   "payment_method": {"type": "string", "description": "card, upi, wallet"},
   "payment_token": {"type": ["string", "null"], "maxLength": 255, "description": "the provider''s, of what is charged; without it the customer acts at the provider''s page"},

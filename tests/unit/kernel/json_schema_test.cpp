@@ -71,6 +71,12 @@ TEST(JsonSchema, TellsWhere) {
             "/a/1/b~1~0 must be at most 1, not 2");
 }
 
+TEST(JsonSchema, TakesEnumAndConstTogether) {
+  EXPECT_EQ(problem(R"({"const": 1, "enum": [1, 2]})", "1"), "");
+  EXPECT_NE(problem(R"({"const": 1, "enum": [2]})", "1"), "");
+  EXPECT_NE(problem(R"({"enum": [null], "const": []})", "[]"), "");
+}
+
 TEST(JsonSchema, ShowsNoTextOfTheValue) {
   EXPECT_EQ(problem(R"({"properties": {"password": {"type": "string", "minLength": 8}}})",
                     R"({"password": "secret"})"),
