@@ -1,5 +1,6 @@
 #include "kernel/error.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace tenfold {
@@ -130,6 +131,19 @@ std::span<const CodeRow> error_codes() {
 
 const CodeRow& row_of(Code code) {
   return rows[static_cast<size_t>(code)];
+}
+
+int http_status_of(std::string_view sqlstate) {
+  constexpr std::array<std::string_view, 4> repeatable{"40001", "40P01", "55P03", "23P01"};
+  if (std::ranges::count(repeatable, sqlstate) > 0) return 409;
+  if (sqlstate == "57014") return 504;
+  if (sqlstate == "53400") return 0;
+  for (const std::string_view away : {"08", "53", "57P"})
+    if (sqlstate.starts_with(away)) return 502;
+  if (!sqlstate.starts_with("TF") && sqlstate != "0A000") return 0;
+  const auto row =
+      std::ranges::find(rows, sqlstate, [](const CodeRow& r) { return std::string_view(r.sqlstate); });
+  return row == rows.end() ? 0 : row->http_status;
 }
 
 }  // namespace tenfold

@@ -90,6 +90,11 @@ struct CodeRow {
 std::span<const CodeRow> error_codes();
 const CodeRow& row_of(Code code);
 
+// The HTTP status of an SQLSTATE where PostgREST's own would be another; 0: it is PostgREST's. Ours are those
+// of the rows; what others changed meanwhile is 409, what took too long 504, what we depend on and is away
+// 502.
+int http_status_of(std::string_view sqlstate);
+
 // A failure that a caller can act on. Message: lower case, names the thing and the value. Hint: what to do
 // next.
 struct Error {

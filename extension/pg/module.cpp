@@ -2,6 +2,7 @@
 #include "pg/module.hpp"
 
 #include "kernel/cache_pg.hpp"
+#include "kernel/endpoint_pg.hpp"
 #include "pg/settings.hpp"
 #include "pg/shmem.hpp"
 
@@ -23,6 +24,7 @@ void _PG_init(void);
 void _PG_init(void) {
   came_by_preload = process_shared_preload_libraries_in_progress;
   tenfold::pg::define_settings();
+  tenfold::watch_endpoints();
   if (!came_by_preload) return;
   tenfold::pg::SharedArea::install_hooks();
   tenfold::watch_transactions();

@@ -1,4 +1,5 @@
--- Identity over HTTP, and the description of the API. SECURITY DEFINER throughout: callers have no right on accounts.
+-- Identity over HTTP, and the description of the API. What every function of a route has is not written here: see
+-- tenfold._open_routes().
 SELECT tenfold._forget_routes('kernel');
 
 INSERT INTO tenfold.api_schema (module, name, schema) VALUES
@@ -30,17 +31,18 @@ BEGIN
     RETURN;
   END IF;
   IF jsonb_typeof(claims -> 'exp') IS DISTINCT FROM 'number' THEN
-    PERFORM tenfold.raise_http('TF012', 'the token has no end', hint => 'Its exp must be a time, in seconds since 1970.');
+    RAISE EXCEPTION 'the token has no end' USING ERRCODE = 'TF012', HINT = 'Its exp must be a time, in seconds since 1970.';
   END IF;
   IF NOT coalesce(jsonb_typeof(claims -> 'aud') IN ('string', 'array') AND claims -> 'aud' ? tenfold._setting('jwt_audience'), false) THEN
-    PERFORM tenfold.raise_http('TF012', 'the token is not for this service', hint => 'Its aud must be ' || tenfold._setting('jwt_audience'));
+    RAISE EXCEPTION 'the token is not for this service'
+      USING ERRCODE = 'TF012', HINT = 'Its aud must be ' || tenfold._setting('jwt_audience');
   END IF;
   IF claims ? 'sub' AND tenfold._uuid_of(claims ->> 'sub') IS NULL THEN
-    PERFORM tenfold.raise_http('TF012', 'the claim sub is no UUID');
+    RAISE EXCEPTION 'the claim sub is no UUID' USING ERRCODE = 'TF012', HINT = 'A service''s token needs no sub.';
   END IF;
   IF claims ? 'sid' AND NOT EXISTS (
       SELECT FROM tenfold.session s WHERE s.session_id = tenfold._uuid_of(claims ->> 'sid') AND s.revoked_at IS NULL) THEN
-    PERFORM tenfold.raise_http('TF012', 'the session of this token has ended', hint => 'Log in again.');
+    RAISE EXCEPTION 'the session of this token has ended' USING ERRCODE = 'TF012', HINT = 'Log in again.';
   END IF;
 END
 $$;
@@ -55,8 +57,7 @@ RETURN CASE WHEN claim ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN clai
 COMMENT ON FUNCTION tenfold._uuid_of IS 'a claim as the uuid that it must be; NULL: it is none';
 
 CREATE OR REPLACE FUNCTION tenfold_api.openapi() RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
   document jsonb := tenfold.openapi();
@@ -65,26 +66,22 @@ BEGIN
   RETURN document;
 END
 $$;
-REVOKE EXECUTE ON FUNCTION tenfold_api.openapi FROM PUBLIC;
 COMMENT ON FUNCTION tenfold_api.openapi IS 'This document.';
 INSERT INTO tenfold.route (module, method, path, shape, function, response) VALUES
   ('kernel', 'GET', '/openapi.json', 'F', 'tenfold_api.openapi()', '{"type": "object"}');
 
 CREATE OR REPLACE FUNCTION tenfold_api.register(jsonb) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE
 SET statement_timeout = '10s'  -- of the whole call, by gateway and PostgREST: passwords are slow by design
 AS $$
 DECLARE
   registered uuid;
 BEGIN
-  PERFORM tenfold.check_body($1, 'POST', '/register');
   registered := tenfold.register_account($1 ->> 'email', $1 ->> 'password');
   PERFORM tenfold.respond(201);
   RETURN jsonb_build_object('account_id', registered, 'role', 'tenfold_user');
 END
 $$;
-REVOKE EXECUTE ON FUNCTION tenfold_api.register FROM PUBLIC;
 COMMENT ON FUNCTION tenfold_api.register IS 'Makes an account. Its role is always tenfold_user; operators grant more.';
 INSERT INTO tenfold.route (module, method, path, shape, function, body, response, success_status, errors, rate_class, example) VALUES
   ('kernel', 'POST', '/register', 'J', 'tenfold_api.register(jsonb)',
@@ -94,23 +91,14 @@ INSERT INTO tenfold.route (module, method, path, shape, function, body, response
    201, '{409}', 'login', '{"body": {"email": "ada@example.com", "password": "correct horse"}}');
 
 CREATE OR REPLACE FUNCTION tenfold_api.login(jsonb) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE
 SET statement_timeout = '10s'
 AS $$
-DECLARE
-  detail text;
-  hint text;
 BEGIN
-  PERFORM tenfold.check_body($1, 'POST', '/login');
   PERFORM tenfold._limit_account($1 ->> 'email');
   RETURN tenfold._answer_tokens(tenfold.log_in($1 ->> 'email', $1 ->> 'password'));
-EXCEPTION WHEN query_canceled OR OTHERS THEN
-  GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-  PERFORM tenfold.raise_http(SQLSTATE, SQLERRM, detail, hint);
 END
 $$;
-REVOKE EXECUTE ON FUNCTION tenfold_api.login FROM PUBLIC;
 COMMENT ON FUNCTION tenfold_api.login IS 'Opens a session. 401 for an unknown email as for a wrong password.';
 INSERT INTO tenfold.route (module, method, path, shape, function, body, response, errors, rate_class, example) VALUES
   ('kernel', 'POST', '/login', 'J', 'tenfold_api.login(jsonb)',
@@ -131,13 +119,11 @@ $$;
 COMMENT ON FUNCTION tenfold._answer_tokens IS 'tokens as an answer that no cache keeps';
 
 CREATE OR REPLACE FUNCTION tenfold_api.refresh_token(jsonb) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
   tokens jsonb;
 BEGIN
-  PERFORM tenfold.check_body($1, 'POST', '/token/refresh');
   tokens := tenfold.refresh_session($1 ->> 'refresh_token');
   IF tokens IS NOT NULL THEN
     RETURN tenfold._answer_tokens(tokens);
@@ -146,7 +132,6 @@ BEGIN
   RETURN '{"code": "TF012", "message": "the refresh token is not good any more", "details": null, "hint": "Log in again."}';
 END
 $$;
-REVOKE EXECUTE ON FUNCTION tenfold_api.refresh_token FROM PUBLIC;
 COMMENT ON FUNCTION tenfold_api.refresh_token IS
   'New tokens for a refresh token, which is good for one use: one that comes again ends its whole session.';
 INSERT INTO tenfold.route (module, method, path, shape, function, body, response, errors, rate_class, example) VALUES
@@ -155,38 +140,26 @@ INSERT INTO tenfold.route (module, method, path, shape, function, body, response
    '{"$ref": "#/components/schemas/Tokens"}', '{401}', 'login', '{"body": {"refresh_token": "5feceb66…"}}');
 
 CREATE OR REPLACE FUNCTION tenfold_api.logout(jsonb) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
-  PERFORM tenfold.check_body($1, 'POST', '/logout');
   PERFORM tenfold._revoke_session((tenfold.request_claims() ->> 'sid')::uuid, 'logged out');
   PERFORM tenfold.respond(204);
 END
 $$;
-REVOKE EXECUTE ON FUNCTION tenfold_api.logout FROM PUBLIC;
 COMMENT ON FUNCTION tenfold_api.logout IS 'Ends the session of the token: none of its tokens is good any more.';
 INSERT INTO tenfold.route (module, method, path, shape, function, body, success_status, roles, example) VALUES
   ('kernel', 'POST', '/logout', 'J', 'tenfold_api.logout(jsonb)', '{"type": "object", "additionalProperties": false, "properties": {}}',
    204, '{tenfold_user}', '{"body": {}}');
 
 CREATE OR REPLACE FUNCTION tenfold_api.change_password(jsonb) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE
 SET statement_timeout = '10s'
 AS $$
-DECLARE
-  detail text;
-  hint text;
 BEGIN
-  PERFORM tenfold.check_body($1, 'POST', '/password');
   RETURN tenfold._answer_tokens(tenfold.change_password(tenfold.current_subject(), $1 ->> 'old_password', $1 ->> 'new_password'));
-EXCEPTION WHEN query_canceled OR OTHERS THEN
-  GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-  PERFORM tenfold.raise_http(SQLSTATE, SQLERRM, detail, hint);
 END
 $$;
-REVOKE EXECUTE ON FUNCTION tenfold_api.change_password FROM PUBLIC;
 COMMENT ON FUNCTION tenfold_api.change_password IS 'Sets a new password, ends every session of the account and opens a new one.';
 INSERT INTO tenfold.route (module, method, path, shape, function, body, response, errors, roles, rate_class, example) VALUES
   ('kernel', 'POST', '/password', 'J', 'tenfold_api.change_password(jsonb)',
@@ -196,32 +169,29 @@ INSERT INTO tenfold.route (module, method, path, shape, function, body, response
    '{"body": {"old_password": "correct horse", "new_password": "battery staple"}}');
 
 CREATE OR REPLACE FUNCTION tenfold_api.delete_account() RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
   IF NOT coalesce(tenfold.delete_account(tenfold.current_subject()), false) THEN
-    PERFORM tenfold.raise_http('TF013', 'this token belongs to no account');
+    RAISE EXCEPTION 'this token belongs to no account'
+      USING ERRCODE = 'TF013', HINT = 'It may have been deleted already; a service has none.';
   END IF;
   PERFORM tenfold.respond(204);
 END
 $$;
-REVOKE EXECUTE ON FUNCTION tenfold_api.delete_account FROM PUBLIC;
 COMMENT ON FUNCTION tenfold_api.delete_account IS 'Erases the account of the token and ends all its sessions.';
 INSERT INTO tenfold.route (module, method, path, shape, function, success_status, errors, roles) VALUES
   ('kernel', 'DELETE', '/account', 'F', 'tenfold_api.delete_account()', 204, '{404}', '{tenfold_user}');
 
 -- PostgREST knows media types without parameters only: the version is a header of the function's.
 CREATE OR REPLACE FUNCTION tenfold_api.metrics() RETURNS tenfold_api."text/plain"
-LANGUAGE plpgsql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE
 AS $$
 BEGIN
   PERFORM tenfold.respond(200, '{"Content-Type": "text/plain; version=0.0.4; charset=utf-8", "Cache-Control": "no-store"}');
   RETURN tenfold._metrics_text();
 END
 $$;
-REVOKE EXECUTE ON FUNCTION tenfold_api.metrics FROM PUBLIC;
 COMMENT ON FUNCTION tenfold_api.metrics IS 'What tenfold.metric shows, in the text format of Prometheus.';
 INSERT INTO tenfold.route (module, method, path, shape, function, response, roles, example) VALUES
   ('kernel', 'GET', '/metrics', 'F', 'tenfold_api.metrics()', '{"type": "string"}', '{tenfold_operator}',

@@ -1,4 +1,4 @@
--- Hotels over HTTP. SECURITY DEFINER throughout: who writes is checked here, by the token.
+-- Hotels over HTTP, as tenfold_owner: who writes is checked here, by the token.
 SELECT tenfold._forget_routes('hotel');
 
 INSERT INTO tenfold.api_schema (module, name, schema) VALUES
@@ -22,17 +22,16 @@ CREATE OR REPLACE FUNCTION tenfold_api.hotels_nearby(
   min_stars int DEFAULT NULL, min_rating double precision DEFAULT NULL, price text DEFAULT NULL, amenities text DEFAULT NULL,
   checkin date DEFAULT NULL, checkout date DEFAULT NULL, guests int DEFAULT NULL,
   "limit" int DEFAULT 20, cursor text DEFAULT NULL) RETURNS json
-LANGUAGE plpgsql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE
 AS $$
 BEGIN
   IF coalesce(checkin, checkout) IS NOT NULL OR guests IS NOT NULL THEN
-    PERFORM tenfold.raise_http('0A000', 'nearby search by dates is not available yet', hint => 'Leave out checkin, checkout and guests.');
+    RAISE EXCEPTION 'nearby search by dates is not available yet'
+      USING ERRCODE = '0A000', HINT = 'Leave out checkin, checkout and guests.';
   END IF;
   RETURN tenfold._with_next_link(tenfold._hotel_nearby_page(lat, lng, radius, min_stars, min_rating, price, amenities, "limit", cursor));
 END
 $$;
-REVOKE EXECUTE ON FUNCTION tenfold_api.hotels_nearby FROM PUBLIC;
 COMMENT ON FUNCTION tenfold_api.hotels_nearby IS
   'Hotels near a point, nearest first: every one within the radius, at its exact distance. The header Link leads to the next page.';
 INSERT INTO tenfold.route (module, method, path, shape, function, parameters, response, errors, rate_class, example) VALUES
@@ -67,7 +66,6 @@ AS $$
   SELECT hotel.search_json(jsonb_strip_nulls(to_jsonb(ROW(country, lower(city), q, checkin, checkout, guests, min_price, max_price,
     min_price_minor, max_price_minor, currency, string_to_array(amenities, ','), min_stars, min_rating, sort, "limit", cursor)::hotel.search_query)))
 $$;
-REVOKE EXECUTE ON FUNCTION tenfold_api.hotels_search FROM PUBLIC;
 COMMENT ON FUNCTION tenfold_api.hotels_search IS
   'Hotels of a country or a city, with how many there are by stars, price range and amenity. The header Link leads to the next page.';
 INSERT INTO tenfold.route (module, method, path, shape, function, parameters, response, errors, example) VALUES
@@ -105,7 +103,7 @@ DECLARE
   details jsonb := (SELECT to_jsonb(d) FROM hotel.details d WHERE d.hotel_id = wanted);
 BEGIN
   IF details IS NULL THEN
-    PERFORM tenfold.raise_http('TFH04', format('hotel %s does not exist', wanted), hint => 'It may have been removed.');
+    RAISE EXCEPTION 'hotel % does not exist', wanted USING ERRCODE = 'TFH04', HINT = 'It may have been removed.';
   END IF;
   PERFORM tenfold.respond(status, jsonb_build_object('ETag', format('"%s"', details ->> 'version'))
     || CASE WHEN status = 201 THEN jsonb_build_object('Location', format('/api/v1/hotels/%s/details', wanted)) ELSE '{}' END);
@@ -115,14 +113,12 @@ $$;
 COMMENT ON FUNCTION hotel._answer_hotel IS 'the answer that shows one hotel: body, status, ETag and, when it was made, Location. Errors: TFH04 (404)';
 
 CREATE OR REPLACE FUNCTION tenfold_api.hotel_details(id bigint) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE
 AS $$
 BEGIN
   RETURN hotel._answer_hotel(id, 200);
 END
 $$;
-REVOKE EXECUTE ON FUNCTION tenfold_api.hotel_details FROM PUBLIC;
 COMMENT ON FUNCTION tenfold_api.hotel_details IS 'One hotel, with its version as ETag.';
 INSERT INTO tenfold.route (module, method, path, shape, function, parameters, response, errors, rate_class, example) VALUES
   ('hotel', 'GET', '/hotels/:id/details', 'F', 'tenfold_api.hotel_details(bigint)', '[{"name": "id", "in": "path", "pattern": "[0-9]{1,18}"}]',
@@ -139,7 +135,8 @@ DECLARE
   versions int[] := ARRAY(SELECT m[1]::int FROM regexp_matches(tags, E'(?:^|,)\\s*"([0-9]{1,9})"\\s*(?=,|$)', 'g') m);
 BEGIN
   IF tags IS NOT NULL AND versions = '{}' THEN
-    PERFORM tenfold.raise_http('TFH05', format('If-Match %s names no version of a hotel', tags), hint => 'Send the ETag of the hotel as it was read, with its quotes.');
+    RAISE EXCEPTION 'If-Match % names no version of a hotel', tags
+      USING ERRCODE = 'TFH05', HINT = 'Send the ETag of the hotel as it was read, with its quotes.';
   END IF;
   RETURN coalesce((SELECT h.version FROM hotel.hotel h WHERE h.hotel_id = wanted AND h.removed_at IS NULL AND h.version = ANY (versions)), versions[1]);
 END
@@ -229,16 +226,12 @@ COMMENT ON FUNCTION hotel._in_our_names IS
   'a body that may name its members as the original did, as hotel.update_hotel() wants it. Errors: 22023 both names, with values that differ';
 
 CREATE OR REPLACE FUNCTION tenfold_api.add_hotel(jsonb) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
   body jsonb;
   added bigint;
-  detail text;
-  hint text;
 BEGIN
-  PERFORM tenfold.check_body($1, 'POST', '/hotels');
   body := hotel._in_our_names($1, $1 ->> 'country');
   IF NOT body ?& '{lat,lng}' THEN
     RAISE EXCEPTION 'the body lacks "lat" or "lng"' USING ERRCODE = '22023', HINT = 'Degrees on WGS84; also called latitude and longitude.';
@@ -247,12 +240,8 @@ BEGIN
     (body ->> 'stars')::int, tenfold._json_texts(body -> 'amenities', 'amenities', 100), (body ->> 'average_price_minor')::bigint,
     body ->> 'currency', reference => body ->> 'reference', description => body ->> 'description', address => body ->> 'address');
   RETURN hotel._answer_hotel(added, 201);
-EXCEPTION WHEN query_canceled OR OTHERS THEN
-  GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-  PERFORM tenfold.raise_http(SQLSTATE, SQLERRM, detail, hint);
 END
 $$;
-REVOKE EXECUTE ON FUNCTION tenfold_api.add_hotel FROM PUBLIC;
 COMMENT ON FUNCTION tenfold_api.add_hotel IS
   'Adds a hotel, which belongs to the account of the token. The same reference and country again updates it: so a request may be repeated.';
 
@@ -285,25 +274,17 @@ INSERT INTO tenfold.route (module, method, path, shape, function, body, response
      "average_price_minor": 2400000, "currency": "INR", "reference": "taj"}}');
 
 CREATE OR REPLACE FUNCTION tenfold_api.update_hotel(jsonb) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
   wanted bigint := tenfold.path_value('id')::bigint;
   old hotel.hotel;
-  detail text;
-  hint text;
 BEGIN
-  PERFORM tenfold.check_body($1, 'PUT', '/hotels/:id');
   old := hotel._lock_own_hotel(wanted);
   PERFORM hotel.update_hotel(wanted, hotel._in_our_names($1, old.country, old.currency), hotel._expected_version(wanted));
   RETURN hotel._answer_hotel(wanted, 200);
-EXCEPTION WHEN query_canceled OR OTHERS THEN
-  GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-  PERFORM tenfold.raise_http(SQLSTATE, SQLERRM, detail, hint);
 END
 $$;
-REVOKE EXECUTE ON FUNCTION tenfold_api.update_hotel FROM PUBLIC;
 COMMENT ON FUNCTION tenfold_api.update_hotel IS
   'Changes what the body names, and leaves the rest. With If-Match only if the hotel is still the one that was read, else 412.';
 INSERT INTO tenfold.route (module, method, path, shape, function, parameters, body, response, errors, roles, example) VALUES
@@ -312,22 +293,14 @@ INSERT INTO tenfold.route (module, method, path, shape, function, parameters, bo
    '{"$ref": "#/components/schemas/Hotel"}', '{404, 412}', '{tenfold_merchant}', '{"path": {"id": 1}, "body": {"stars": 4}}');
 
 CREATE OR REPLACE FUNCTION tenfold_api.remove_hotel(id bigint) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE
 AS $$
-DECLARE
-  detail text;
-  hint text;
 BEGIN
   PERFORM hotel._lock_own_hotel(id);
   PERFORM hotel.remove_hotel(id, hotel._expected_version(id));
   PERFORM tenfold.respond(204);
-EXCEPTION WHEN query_canceled OR OTHERS THEN
-  GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-  PERFORM tenfold.raise_http(SQLSTATE, SQLERRM, detail, hint);
 END
 $$;
-REVOKE EXECUTE ON FUNCTION tenfold_api.remove_hotel FROM PUBLIC;
 COMMENT ON FUNCTION tenfold_api.remove_hotel IS
   'Takes a hotel out of every search; adding it again by its reference brings it back. With If-Match only if it is still the one that was read.';
 INSERT INTO tenfold.route (module, method, path, shape, function, parameters, success_status, errors, roles, example) VALUES

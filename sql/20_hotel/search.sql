@@ -106,7 +106,8 @@ DECLARE
   page record;
 BEGIN
   IF query ?| '{checkin,checkout,guests}' THEN
-    PERFORM tenfold.raise_http('0A000', 'search by dates is not available yet', hint => 'Leave out checkin, checkout and guests.');
+    RAISE EXCEPTION 'search by dates is not available yet'
+      USING ERRCODE = '0A000', HINT = 'Leave out checkin, checkout and guests.';
   END IF;
   IF coalesce(query ->> 'country', query ->> 'city') IS NULL THEN
     RAISE EXCEPTION 'a search needs a country or a city' USING ERRCODE = '22023', HINT = 'Or search near a point: hotel.nearby.';

@@ -111,6 +111,10 @@ BEGIN
 END
 $$;
 
+-- Not jsonb: what comes twice is still there.
+CREATE FUNCTION tenfold_api.count_members(json) RETURNS bigint LANGUAGE sql STABLE
+RETURN (SELECT count(*) FROM json_object_keys($1));
+
 CREATE FUNCTION tenfold_api.sum_bytes(bytea) RETURNS text LANGUAGE sql STABLE RETURN encode(sha256($1), 'hex');
 
 CREATE DOMAIN tenfold_api."text/csv" AS text;
@@ -171,6 +175,7 @@ INSERT INTO tenfold.route (method, path, shape, function, parameters, success_st
       {"name": "message", "in": "query"}, {"name": "detail", "in": "query"}]', 200),
   ('GET', '/respond', 'F', 'tenfold_api.respond(text, text)',
     '[{"name": "status", "in": "query"}, {"name": "headers", "in": "query"}]', 200),
+  ('POST', '/members', 'J', 'tenfold_api.count_members(json)', '[]', 200),
   ('POST', '/bytes/sum', 'R', 'tenfold_api.sum_bytes(bytea)', '[]', 200),
   ('GET', '/bytes', 'F', 'tenfold_api.bytes()', '[]', 200),
   ('GET', '/table.csv', 'F', 'tenfold_api.table_csv()', '[]', 200),

@@ -90,6 +90,10 @@ def test_bad_json(gateway, body):
     assert set(answer.json()) == {'code', 'message', 'details', 'hint'}
 
 
+def test_a_function_of_json_gets_what_was_sent(gateway):
+    assert gateway.post('/members', '{"a": 1, "a": 2}').json() == 2
+
+
 def test_json_that_is_no_utf8(gateway):
     assert gateway.post('/things', b'{"id": 1, "name": "\xff"}').status == 400
     assert gateway.post('/things', b'{"id": 1, "name": "\x00"}').status == 400

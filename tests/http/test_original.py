@@ -109,10 +109,10 @@ def test_a_price_stays_in_the_hotels_currency(door, merchant):
 
 
 @pytest.mark.parametrize('change, code', [
-    ({'average_price': 10.001}, '22023'), ({'average_price': 0.5, 'currency': 'JPY'}, '22023'), ({'average_price': 1e300}, '22003'), ({'average_price': -1}, '23514'),
-    ({'average_price': '15000'}, '22023'), ({'country': 'AQ'}, '22023'), ({'latitude': 91}, 'TFG01'), ({'latitude': ...}, '22023'), ({'longitude': ...}, '22023'),
-    ({'star_rating': 6}, '23514'), ({'amenities': {'wifi': 'yes'}}, '22023'), ({'amenities': {'moat': True}}, 'TFH02'), ({'amenities': 'wifi'}, '22023'),
-    ({'description': 'x' * 4001}, '23514'), ({'address': 'x' * 501}, '23514'), ({'currency': 'rupee'}, '23514')])
+    ({'average_price': 10.001}, '22023'), ({'average_price': 0.5, 'currency': 'JPY'}, '22023'), ({'average_price': 1e300}, '22003'), ({'average_price': -1}, '22023'),
+    ({'average_price': '15000'}, '22023'), ({'country': 'AQ'}, '22023'), ({'latitude': 91}, '22023'), ({'latitude': ...}, '22023'), ({'longitude': ...}, '22023'),
+    ({'star_rating': 6}, '22023'), ({'amenities': {'wifi': 'yes'}}, '22023'), ({'amenities': {'moat': True}}, 'TFH02'), ({'amenities': 'wifi'}, '22023'),
+    ({'description': 'x' * 4001}, '22023'), ({'address': 'x' * 501}, '22023'), ({'currency': 'rupee'}, '22023')])
 def test_bad_hotels(door, merchant, change, code):
     body = {name: value for name, value in (HOTEL | change).items() if value is not ...}
     answer = door.post('/hotels', body, merchant)

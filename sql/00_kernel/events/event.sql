@@ -1,16 +1,25 @@
 -- Topics and publishing. tables/010_event.sql says how the log works.
 
+-- What is published is read for years: a member that its schema does not name is a mistake of the publisher's, unless it says so.
+CREATE OR REPLACE FUNCTION tenfold._closed_schema(schema jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN jsonb_typeof(schema) <> 'object' THEN schema
+  ELSE '{"type": "object"}' || CASE WHEN schema ? 'properties' THEN '{"additionalProperties": false}'::jsonb ELSE '{}' END || schema END;
+COMMENT ON FUNCTION tenfold._closed_schema IS
+  'a topic''s schema: where it says neither, payloads are objects, and have no members but those of its properties';
+
 CREATE OR REPLACE FUNCTION tenfold.create_topic(name text, partitions int DEFAULT 1, schema jsonb DEFAULT NULL, max_bytes int DEFAULT 900000) RETURNS int
 LANGUAGE sql VOLATILE SECURITY DEFINER  -- operators make topics, and write no table
 SET search_path = pg_catalog, pg_temp
 AS $$
-  INSERT INTO tenfold.topic AS t (name, partitions, schema, max_bytes) VALUES (name, partitions, schema, max_bytes)
+  SELECT tenfold._check_schema(schema) WHERE jsonb_typeof(schema) = 'object';
+  INSERT INTO tenfold.topic AS t (name, partitions, schema, max_bytes) VALUES (name, partitions, tenfold._closed_schema(schema), max_bytes)
   ON CONFLICT ON CONSTRAINT topic_name_key DO UPDATE SET (partitions, schema, max_bytes) = (excluded.partitions, excluded.schema, excluded.max_bytes)
   RETURNING t.topic_id;
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold.create_topic FROM PUBLIC;
 COMMENT ON FUNCTION tenfold.create_topic IS
-  'makes a topic, or gives the one of this name new settings; gives its id. The name is also Kafka''s. schema: as for tenfold.check_body(), and required of each payload; max_bytes: of key, payload and headers as text. Errors: 23514 a name or setting out of range';
+  'makes a topic, or gives the one of this name new settings; gives its id. The name is also Kafka''s. schema: a JSON Schema which each payload must fit; where it does not say otherwise, that is an object of the members that it names; max_bytes: of key, payload and headers as text. Errors: 23514 a name or setting out of range, 22023 a schema of which not all is checked';
 
 CREATE OR REPLACE FUNCTION tenfold._topic_changed() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER  -- who changes a row, by whatever right, calls a private function
@@ -68,10 +77,11 @@ BEGIN
   END IF;
   PERFORM tenfold._check_headers(headers);
   IF t.schema IS NOT NULL THEN
-    SELECT * INTO wrong FROM tenfold._body_problem(t.schema, payload);
+    SELECT * INTO wrong FROM tenfold._json_problem(t.schema, payload);
     IF wrong.problem IS NOT NULL THEN
-      RAISE EXCEPTION 'topic "%" does not take this payload: it %', t.name, wrong.problem USING ERRCODE = 'TF054',
-        HINT = coalesce(wrong.hint, format('SELECT schema FROM tenfold.topic WHERE name = %L;', t.name));
+      RAISE EXCEPTION 'topic "%" does not take this payload: %', t.name, coalesce(nullif(wrong.pointer, ''), 'it') || ' ' || wrong.problem
+        USING ERRCODE = 'TF054', DETAIL = wrong.pointer,
+          HINT = coalesce(nullif(wrong.hint, ''), format('SELECT schema FROM tenfold.topic WHERE name = %L;', t.name));
     END IF;
   END IF;
 END

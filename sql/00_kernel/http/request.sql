@@ -89,63 +89,11 @@ $$;
 COMMENT ON FUNCTION tenfold.raise_http IS
   'raises an error again so that PostgREST and the gateway answer with the status that tenfold.error_code names; 40001, 40P01, 55P03 and 23P01 with 409, 57014 with 504, classes 08 and 53 with 502, never 503; a 429 with the seconds of its detail as Retry-After; every other SQLSTATE as it is';
 
-CREATE OR REPLACE FUNCTION tenfold._http_status(state text) RETURNS int
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN CASE WHEN state IN ('40001', '40P01', '55P03', '23P01') THEN 409 WHEN state = '57014' THEN 504
-  WHEN state = '53400' THEN NULL WHEN state ~ '^(08|53|57P)' THEN 502
-  WHEN state LIKE 'TF%' OR state = '0A000' THEN (SELECT c.http_status FROM tenfold._error_codes() c WHERE c.sqlstate = state) END;
-COMMENT ON FUNCTION tenfold._http_status IS 'the status of an SQLSTATE where PostgREST''s own would be another; else NULL';
-
-CREATE OR REPLACE FUNCTION tenfold._body_problem(schema jsonb, body jsonb, OUT problem text, OUT hint text)
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  wrong text;
-BEGIN
-  IF body IS NULL OR jsonb_typeof(body) <> 'object' THEN
-    problem := format('must be a JSON object, not %s', coalesce(jsonb_typeof(body), 'NULL'));
-    RETURN;
-  ELSIF tenfold._longest_number(body) > 1000 THEN  -- as many digits as numeric(…) may declare
-    problem := 'has a number of more than 1,000 digits';
-    hint := 'Write 1e400 as a text, if it is meant.';
-    RETURN;
-  END IF;
-  SELECT b.key INTO wrong FROM jsonb_object_keys(body) b(key) WHERE NOT schema -> 'properties' ? b.key LIMIT 1;
-  IF FOUND THEN
-    problem := format('has an unknown member "%s"', wrong);
-    hint := 'Known are: ' || (SELECT string_agg(p.key, ', ' ORDER BY p.key) FROM jsonb_object_keys(schema -> 'properties') p(key));
-    RETURN;
-  END IF;
-  SELECT r.key INTO wrong FROM jsonb_array_elements_text(schema -> 'required') r(key) WHERE NOT body ? r.key LIMIT 1;
-  IF FOUND THEN
-    problem := format('lacks "%s"', wrong);
-    RETURN;
-  END IF;
-  SELECT b.key INTO wrong FROM jsonb_each(body) b WHERE NOT tenfold._has_type(b.value, schema #> ARRAY['properties', b.key, 'type']) LIMIT 1;
-  IF FOUND THEN
-    problem := format('has "%s" as %s, not %s', wrong, jsonb_typeof(body -> wrong), schema #> ARRAY['properties', wrong, 'type']);
-  END IF;
-END
-$$;
-COMMENT ON FUNCTION tenfold._body_problem IS
-  'why a body is not an object as the JSON Schema wants it: known members, required ones, their types; NULL: it is';
-
 CREATE OR REPLACE FUNCTION tenfold.check_body(body jsonb, method text, path text) RETURNS void
-LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  wrong record;
-BEGIN
-  SELECT p.* INTO wrong FROM tenfold._body_problem((SELECT r.body FROM tenfold.route r WHERE (r.method, r.path) = (check_body.method, check_body.path)), body) p;
-  IF wrong.problem IS NOT NULL THEN
-    RAISE EXCEPTION 'the body %', wrong.problem USING ERRCODE = '22023', HINT = coalesce(wrong.hint, 'openapi.json describes it.');
-  END IF;
-END
-$$;
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN tenfold._check_json((SELECT r.body FROM tenfold.route r WHERE (r.method, r.path) = (check_body.method, check_body.path)), body);
 COMMENT ON FUNCTION tenfold.check_body IS
-  'raises 22023 unless the body is an object as the route''s schema wants it: known members, required ones, their types. Ranges are for the columns to check';
+  'raises 22023 unless the body is as the route''s JSON Schema wants it. Functions of shape J in tenfold_api need not call it: they get no other';
 
 -- Type and count are checked before there is any text: 4,000 times 1e131071 would be 500 MB of it.
 CREATE OR REPLACE FUNCTION tenfold._json_texts(list jsonb, name text, most int) RETURNS text[]
@@ -167,9 +115,3 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION tenfold._json_texts IS 'the texts of a JSON array, none of NULL; raises 22023 unless it is an array of at most so many texts';
-
-CREATE OR REPLACE FUNCTION tenfold._has_type(value jsonb, type jsonb) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN type IS NULL OR type ? jsonb_typeof(value)
-  OR (type ? 'integer' AND jsonb_typeof(value) = 'number' AND value::numeric = trunc(value::numeric));
-COMMENT ON FUNCTION tenfold._has_type IS 'whether a value is of a JSON Schema''s "type": a name or an array of names';

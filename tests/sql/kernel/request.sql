@@ -7,7 +7,7 @@ CREATE FUNCTION pg_temp.state_with(claims text) RETURNS text LANGUAGE plpgsql AS
 DECLARE
   message text;
 BEGIN
-  PERFORM set_config('request.jwt.claims', claims, true);
+  PERFORM set_config('request.jwt.claims', claims, true), set_config('request.method', 'GET', true);
   PERFORM tenfold_api.pre_request();
   RETURN 'ok';
 EXCEPTION WHEN SQLSTATE 'PGRST' THEN

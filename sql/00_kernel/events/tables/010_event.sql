@@ -30,7 +30,7 @@ CREATE TABLE tenfold.topic (
 );
 COMMENT ON TABLE tenfold.topic IS 'the topics, made by tenfold.create_topic()';
 COMMENT ON COLUMN tenfold.topic.partitions IS 'of the topic in Kafka; the log in Postgres has an order for each key, and needs none';
-COMMENT ON COLUMN tenfold.topic.schema IS 'JSON Schema of the payloads, as tenfold.check_body() reads it: properties, their types, required. NULL: any JSON';
+COMMENT ON COLUMN tenfold.topic.schema IS 'JSON Schema of the payloads. NULL: any JSON';
 COMMENT ON COLUMN tenfold.topic.max_bytes IS 'of key, payload and headers together, as text';
 
 CREATE SEQUENCE tenfold.event_id;

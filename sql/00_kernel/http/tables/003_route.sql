@@ -21,11 +21,11 @@ COMMENT ON TABLE tenfold.route IS
   'the public API, a row a path: the gateway, the nginx file, OpenAPI and the tests are made of it. A module writes its rows anew at each install; rows of yours go under a module name of your own';
 COMMENT ON COLUMN tenfold.route.path IS 'without /api/v1; :name is a parameter';
 COMMENT ON COLUMN tenfold.route.shape IS
-  'what the function gets: F named parameters, J one jsonb, R one bytea, S a stream through COPY, W a WebSocket';
+  'what the function gets: F named parameters, J one jsonb, or one json to tell members that come twice, R one bytea, S a stream through COPY, W a WebSocket';
 COMMENT ON COLUMN tenfold.route.function IS 'in schema tenfold_api, as to_regprocedure() reads it; its COMMENT describes the path';
 COMMENT ON COLUMN tenfold.route.parameters IS
   '[{"name", "in": "path" or "query", "pattern": a regular expression of the whole value, "required", "description"}, …]';
-COMMENT ON COLUMN tenfold.route.body IS 'JSON Schema of the body of shape J; tenfold.check_body() reads it';
+COMMENT ON COLUMN tenfold.route.body IS 'JSON Schema of the body of shape J: the function gets no other; a pattern is RE2''s';
 COMMENT ON COLUMN tenfold.route.response IS 'JSON Schema of the answer; NULL: no body';
 COMMENT ON COLUMN tenfold.route.errors IS 'statuses of this path beyond those that every path may answer';
 COMMENT ON COLUMN tenfold.route.roles IS 'who may call; whoever inherits from one of these may, too';
