@@ -112,7 +112,8 @@ class Reader {
     if (see_ == nullptr) return {};
     std::string path;
     for (const Frame& frame : frames_)
-      path += frame.is_object ? (path.empty() ? "" : ".") + frame.name : "[" + std::to_string(frame.count) + "]";
+      path +=
+          frame.is_object ? (path.empty() ? "" : ".") + frame.name : "[" + std::to_string(frame.count) + "]";
     return path;
   }
   void show(const std::string& where, std::string_view text) const {

@@ -1,5 +1,5 @@
-// One text for all JSON texts that say the same: members sorted by their bytes, numbers by value (100, 100.0 and
-// 1e2 are one), strings without needless escapes, no spaces.
+// One text for all JSON texts that say the same: members sorted by their bytes, numbers by value (100, 100.0
+// and 1e2 are one), strings without needless escapes, no spaces.
 #pragma once
 
 #include "kernel/wall.hpp"

@@ -7,8 +7,8 @@ namespace tenfold {
 namespace {
 
 // Standard SQLSTATEs where clients already act on them; else class TF: TF0 installer (TF01 identity, TF02
-// jobs), TFG geo, TFH hotel, TFP payment. No status is 503: PostgREST takes that for a lost database, closes its
-// connections and reads its schema anew.
+// jobs), TFG geo, TFH hotel, TFP payment. No status is 503: PostgREST takes that for a lost database, closes
+// its connections and reads its schema anew.
 constexpr std::array rows{
     CodeRow{Code::null_value, "22004", "null_value", 400, "a required value is NULL"},
     CodeRow{Code::invalid_parameter, "22023", "invalid_parameter", 400,
@@ -100,8 +100,7 @@ constexpr std::array rows{
             "a request holds what looks like the number of a card"},
     CodeRow{Code::unknown_payment, "TFP09", "unknown_payment", 404,
             "the merchant has no such payment, operation or endpoint"},
-    CodeRow{Code::payment_state, "TFP10", "payment_state", 409,
-            "the payment's state does not allow it"},
+    CodeRow{Code::payment_state, "TFP10", "payment_state", 409, "the payment's state does not allow it"},
     CodeRow{Code::payment_above_held, "TFP11", "payment_above_held", 422,
             "more than is held, captured, or left to refund"},
     CodeRow{Code::payment_saturated, "TFP12", "payment_saturated", 429,
@@ -110,10 +109,8 @@ constexpr std::array rows{
             "a webhook's signature is missing, wrong or too old"},
     CodeRow{Code::payment_webhook_url, "TFP14", "payment_webhook_url", 422,
             "a webhook's URL is not one that may be called"},
-    CodeRow{Code::no_merchant, "TFP15", "no_merchant", 403,
-            "this account acts for no merchant"},
-    CodeRow{Code::payment_declined, "TFP16", "payment_declined", 402,
-            "the payment was declined"},
+    CodeRow{Code::no_merchant, "TFP15", "no_merchant", 403, "this account acts for no merchant"},
+    CodeRow{Code::payment_declined, "TFP16", "payment_declined", 402, "the payment was declined"},
 };
 
 constexpr bool in_order() {

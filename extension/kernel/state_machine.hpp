@@ -1,5 +1,5 @@
-// The state machines of all modules, as tenfold.state_machine has them: a machine, a state and an event lead to
-// a state, or the event is no move there.
+// The state machines of all modules, as tenfold.state_machine has them: a machine, a state and an event lead
+// to a state, or the event is no move there.
 #pragma once
 
 #include "kernel/wall.hpp"

@@ -24,9 +24,10 @@ pg::TableCopy<StateMachines, read_moves> machines("tenfold", "state_machine");
 
 TF_FUNCTION(tf_next_state) {
   const auto known = machines.current();
-  const auto to = known->next(args.get<std::string_view>(0, "machine"),
-                              args.get<std::string_view>(1, "from_state"),
-                              args.get<std::string_view>(2, "event"))
-                      .value();
+  const auto to =
+      known
+          ->next(args.get<std::string_view>(0, "machine"), args.get<std::string_view>(1, "from_state"),
+                 args.get<std::string_view>(2, "event"))
+          .value();
   return to ? pg::datum(*to) : args.null();
 }

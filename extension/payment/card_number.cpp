@@ -22,8 +22,8 @@ bool passes_luhn(std::string_view digits) {
 }
 
 bool is_card(std::string_view digits) {
-  return digits.size() >= shortest && digits.size() <= longest && digits.front() >= '2' && digits.front() <= '6' &&
-         passes_luhn(digits);
+  return digits.size() >= shortest && digits.size() <= longest && digits.front() >= '2' &&
+         digits.front() <= '6' && passes_luhn(digits);
 }
 
 // Digits from a digit at `from` on, over single spaces and hyphens; `from` ends behind them.
@@ -32,7 +32,8 @@ std::string digits_at(std::string_view text, size_t& from) {
   while (from < text.size()) {
     if (is_digit(text[from])) {
       digits += text[from++];
-    } else if ((text[from] == ' ' || text[from] == '-') && from + 1 < text.size() && is_digit(text[from + 1])) {
+    } else if ((text[from] == ' ' || text[from] == '-') && from + 1 < text.size() &&
+               is_digit(text[from + 1])) {
       from++;
     } else {
       break;

@@ -26,7 +26,8 @@ Result<SecretsOf> parse_secrets(std::string_view text) {
   for (const auto& [name, list] : document.items()) {
     if (!list.is_array()) return wrong("has \"" + name + "\" as no list");
     for (const json& one : list) {
-      if (!one.is_string() || one.get<std::string>().empty()) return wrong("has an empty secret of \"" + name + "\"");
+      if (!one.is_string() || one.get<std::string>().empty())
+        return wrong("has an empty secret of \"" + name + "\"");
       auto bytes = name == "master" ? decode_base64(one.get<std::string>()) : one.get<std::string>();
       if (!bytes || (name == "master" && bytes->size() < shortest_master))
         return wrong("has a master key that is no base64 of 32 bytes");

@@ -18,7 +18,8 @@ namespace {
 payment::SecretsOf read_secrets() {
   const auto text = pg::read_private_file(pg::settings.payment_secrets_file, "tenfold.payment_secrets_file");
   if (const auto* problem = std::get_if<pg::FileProblem>(&text))
-    throw Failure{{Code::no_signing_key, "webhooks cannot be signed or checked: " + problem->why, problem->hint}};
+    throw Failure{
+        {Code::no_signing_key, "webhooks cannot be signed or checked: " + problem->why, problem->hint}};
   return payment::parse_secrets(std::get<std::string>(text)).value();
 }
 
@@ -40,7 +41,8 @@ payment::Verdict judge(const pg::Args& args, Text shape, payment::Secrets secret
   const int64_t now = args.get<int64_t>(6, "now");
   if (shape == "stripe") return payment::verify_stripe(secrets, or_empty(args, 1), body, now);
   if (shape == "razorpay") return payment::verify_razorpay(secrets, or_empty(args, 1), body);
-  return payment::verify_standard(secrets, {or_empty(args, 2), or_empty(args, 3), or_empty(args, 4)}, body, now);
+  return payment::verify_standard(secrets, {or_empty(args, 2), or_empty(args, 3), or_empty(args, 4)}, body,
+                                  now);
 }
 
 }  // namespace

@@ -40,7 +40,8 @@ class File {
 
 }  // namespace
 
-std::variant<std::string, FileProblem> read_private_file(const std::string& path, const std::string& setting) {
+std::variant<std::string, FileProblem> read_private_file(const std::string& path,
+                                                         const std::string& setting) {
   if (path.empty()) return FileProblem{setting + " is not set", "set it to the path of the file"};
   const File file(path.c_str());
   auto text = file.text();

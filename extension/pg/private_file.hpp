@@ -11,8 +11,8 @@ struct FileProblem {
   std::string why, hint;
 };
 
-// Its text, at most 64 kB; read anew each time, so that a change needs no signal. An empty path: the setting of
-// this name says none.
+// Its text, at most 64 kB; read anew each time, so that a change needs no signal. An empty path: the setting
+// of this name says none.
 std::variant<std::string, FileProblem> read_private_file(const std::string& path, const std::string& setting);
 
 }  // namespace tenfold::pg

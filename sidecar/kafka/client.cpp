@@ -11,7 +11,7 @@ using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
 constexpr milliseconds abort_time = 1s;  // for a broker that is away
-constexpr milliseconds slice = 500ms;  // after which a call that waits looks whether the process ends
+constexpr milliseconds slice = 500ms;    // after which a call that waits looks whether the process ends
 constexpr milliseconds admin_time = 5s;
 constexpr size_t most_bytes = 8 * 1024 * 1024;  // that are taken of one partition at once
 constexpr milliseconds say_again_after = 10s;   // an outage repeats each line many times
@@ -150,10 +150,12 @@ void KafkaHandle::create_topics(const std::map<std::string, int>& partitions_of)
 KafkaProducer::KafkaProducer(const KafkaOptions& options, KafkaEnvironment environment)
     : KafkaHandle(RD_KAFKA_PRODUCER, options, std::move(environment)) {}
 
-// librdkafka (2.0.2) ends the process where a producer is destroyed that still has partitions to add to its transaction.
+// librdkafka (2.0.2) ends the process where a producer is destroyed that still has partitions to add to its
+// transaction.
 KafkaProducer::~KafkaProducer() {
   if (in_transaction_)
-    ErrorPtr(rd_kafka_abort_transaction(handle_, static_cast<int>(abort_time.count())), rd_kafka_error_destroy);
+    ErrorPtr(rd_kafka_abort_transaction(handle_, static_cast<int>(abort_time.count())),
+             rd_kafka_error_destroy);
   for (const auto& [name, topic] : topics_) rd_kafka_topic_destroy(topic);
   rd_kafka_purge(handle_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
 }

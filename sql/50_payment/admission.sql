@@ -38,6 +38,7 @@ DECLARE
   wait double precision := 0;
   class text;
 BEGIN
+  -- all or none: the first that lets pass ends it
   FOR class IN SELECT c.name FROM payment._routes_of(method, currency, country) r
       LEFT JOIN tenfold.rate_class c ON c.name = 'payment_' || replace(r.provider, '-', '_') AND tenfold._preloaded() ORDER BY r.weight DESC LOOP
     wait := CASE WHEN class IS NULL THEN 0 ELSE tenfold._take_permit(class, 'payments', 1) END;

@@ -215,6 +215,7 @@ BEGIN
     RETURN c;
   END IF;
   SELECT * INTO a FROM payment.attempt f WHERE (f.merchant_id, f.payment_id, f.number) = (p.merchant_id, p.payment_id, wanted) ORDER BY f.attempt DESC LIMIT 1;
+  -- all or none: one payment's own routes
   FOR candidate IN SELECT * FROM payment._candidates(p, o, a) LOOP
     SELECT * INTO may FROM payment._permit(candidate);
     c.wait_s := least(c.wait_s, may.wait_s);
@@ -245,6 +246,7 @@ DECLARE
 BEGIN
   PERFORM tenfold._check_lists('merchant_ids payment_ids numbers', merchant_ids, payment_ids, numbers);
   PERFORM payment._lock(merchant_ids, payment_ids);
+  -- all or none: what a worker asks for at once
   FOR wanted IN SELECT * FROM ROWS FROM (unnest(merchant_ids), unnest(payment_ids), unnest(numbers)) AS w(merchant, payment, number) LOOP
     SELECT * INTO p FROM payment.payment f WHERE (f.merchant_id, f.payment_id) = (wanted.merchant, wanted.payment);
     IF FOUND THEN

@@ -30,7 +30,11 @@ DECLARE
 BEGIN
   FOR p IN SELECT * FROM payment.payment f WHERE f.created_at > since AND f.state IN ('pending', 'authorized') AND f.expires_at < clock_timestamp()
       ORDER BY f.merchant_id, f.payment_id LIMIT 10000 FOR NO KEY UPDATE SKIP LOCKED LOOP
-    expired := expired + payment._expire(p)::int;
+    BEGIN
+      expired := expired + payment._expire(p)::int;
+    EXCEPTION WHEN OTHERS THEN
+      PERFORM tenfold._note_bad_row('expire_payments', p.payment_id::text, SQLSTATE, SQLERRM);
+    END;
   END LOOP;
   RETURN expired;
 END

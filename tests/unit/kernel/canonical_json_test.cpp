@@ -18,7 +18,8 @@ TEST(CanonicalJson, KeepsTheOrderOfLists) {
 }
 
 TEST(CanonicalJson, WritesNumbersByValue) {
-  for (const char* hundred : {"100", "100.0", "1e2", "1E+2", "10000e-2", "0.1e3"}) EXPECT_EQ(canonical(hundred), "1e2") << hundred;
+  for (const char* hundred : {"100", "100.0", "1e2", "1E+2", "10000e-2", "0.1e3"})
+    EXPECT_EQ(canonical(hundred), "1e2") << hundred;
   for (const char* zero : {"0", "-0", "0.00", "0e7"}) EXPECT_EQ(canonical(zero), "0") << zero;
   EXPECT_EQ(canonical("-12.50"), "-125e-1");
   EXPECT_EQ(canonical("12345678901234567890123456789.5"), "123456789012345678901234567895e-1");

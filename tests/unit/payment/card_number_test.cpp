@@ -7,8 +7,9 @@ namespace {
 
 // The numbers that the networks publish for tests.
 TEST(CardNumber, FindsThoseOfTheNetworks) {
-  for (const char* number : {"4242424242424242", "4000056655665556", "5555555555554444", "2223003122003222", "378282246310005",
-                             "6011111111111117", "36227206271667", "6200000000000005", "4222222222222"}) {
+  for (const char* number :
+       {"4242424242424242", "4000056655665556", "5555555555554444", "2223003122003222", "378282246310005",
+        "6011111111111117", "36227206271667", "6200000000000005", "4222222222222"}) {
     EXPECT_TRUE(holds_card_number(number)) << number;
     EXPECT_TRUE(holds_card_number("card " + std::string(number) + ", thanks")) << number;
   }
@@ -21,8 +22,8 @@ TEST(CardNumber, FindsThemAsPeopleWriteThem) {
 }
 
 TEST(CardNumber, LeavesOtherNumbersAlone) {
-  for (const char* text : {"", "4242424242424241", "424242424242", "42424242424242424242", "1111111111111117", "+91 98765 43210",
-                           "2026-12-01 10:00", "4242.4242.4242.4242"})
+  for (const char* text : {"", "4242424242424241", "424242424242", "42424242424242424242", "1111111111111117",
+                           "+91 98765 43210", "2026-12-01 10:00", "4242.4242.4242.4242"})
     EXPECT_FALSE(holds_card_number(text)) << text;
 }
 

@@ -8,14 +8,16 @@ namespace {
 constexpr const char* key = "eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg=";
 
 TEST(Secrets, AreReadByName) {
-  const auto secrets = parse_secrets(R"({"master": [")" + std::string(key) + R"("], "stripe": ["whsec_new", "whsec_old"]})").value();
+  const auto secrets =
+      parse_secrets(R"({"master": [")" + std::string(key) + R"("], "stripe": ["whsec_new", "whsec_old"]})")
+          .value();
   EXPECT_EQ(secrets.at("master"), std::vector{std::string(32, 'x')});
   EXPECT_EQ(secrets.at("stripe"), (std::vector<std::string>{"whsec_new", "whsec_old"}));
 }
 
 TEST(Secrets, RefuseWhatWouldSignBadly) {
-  for (const char* text : {"", "[]", R"({"stripe": "x"})", R"({"stripe": [""]})", R"({"stripe": [1]})", R"({"master": ["c2hvcnQ="]})",
-                           R"({"master": ["not base64 !"]})"})
+  for (const char* text : {"", "[]", R"({"stripe": "x"})", R"({"stripe": [""]})", R"({"stripe": [1]})",
+                           R"({"master": ["c2hvcnQ="]})", R"({"master": ["not base64 !"]})"})
     EXPECT_FALSE(parse_secrets(text)) << text;
 }
 
