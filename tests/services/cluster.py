@@ -79,6 +79,9 @@ class Cluster:
         """Everything that a database needs to have before tests: extensions, roles, all modules, a key."""
         self.psql('-f', str(SETUP))
         self.write_keys(tests=os.urandom(32))
+        self.write_payment_secrets()
+
+    def write_payment_secrets(self):
         self._write(SECRETS, json.dumps(PAYMENT_SECRETS))
 
     def write_keys(self, **secrets):
