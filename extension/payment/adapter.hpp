@@ -3,6 +3,7 @@
 
 #include "kernel/wall.hpp"
 
+#include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 
 #include "payment/provider_call.hpp"

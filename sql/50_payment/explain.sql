@@ -79,9 +79,11 @@ COMMENT ON FUNCTION payment._ledger_of IS 'what the ledger moved for a payment, 
 CREATE OR REPLACE FUNCTION payment._expected_ledger(p payment.payment) RETURNS bigint
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
-RETURN CASE WHEN p.state IN ('success', 'canceled') THEN p.captured_minor ELSE 0 END
+AS $$
+  SELECT CASE WHEN p.state IN ('success', 'canceled') THEN p.captured_minor ELSE 0 END
   - (SELECT coalesce(sum(o.amount_minor), 0) FROM payment.operation o
-     WHERE (o.merchant_id, o.payment_id) = (p.merchant_id, p.payment_id) AND o.kind = 'refund' AND o.state = 'succeeded');
+     WHERE (o.merchant_id, o.payment_id) = (p.merchant_id, p.payment_id) AND o.kind = 'refund' AND o.state = 'succeeded')
+$$;
 COMMENT ON FUNCTION payment._expected_ledger IS 'what the ledger should have moved for a payment: what was captured, less what was refunded';
 
 CREATE OR REPLACE FUNCTION payment.audit("window" interval DEFAULT NULL, OUT problem text, OUT merchant_id bigint, OUT payment_id uuid, OUT expected bigint, OUT found bigint) RETURNS SETOF record

@@ -87,7 +87,7 @@ def test_uninstall_ends_in_an_empty_database(empty):
         fresh.execute('SELECT tenfold.create_roles()')
         before = fresh.execute('SELECT count(*) FROM pg_class').fetchone()
         fresh.execute('CALL tenfold.install_all()')
-        for module in ('hotel', 'geo', 'kernel'):
+        for module in ('payment', 'hotel', 'geo', 'kernel'):
             fresh.execute('SELECT tenfold.uninstall(%s, confirm => %s)', (module, module))
         assert fresh.execute('SELECT count(*) FROM pg_class').fetchone() == before
         fresh.execute('DROP EXTENSION tenfold')
@@ -97,7 +97,7 @@ def test_uninstall_ends_in_an_empty_database(empty):
 def test_uninstall_leaves_nothing_in_pg_cron(cluster):
     with connect(cluster, autocommit=False) as db:
         db.execute('SELECT tenfold.schedule_jobs()')
-        for module in ('hotel', 'geo', 'kernel'):
+        for module in ('payment', 'hotel', 'geo', 'kernel'):
             db.execute('SELECT tenfold.uninstall(%s, confirm => %s)', (module, module))
         assert db.execute("SELECT count(*) FROM pg_policy WHERE polrelid::regclass::text LIKE 'cron.%' AND polname = 'tenfold'").fetchone() == (0,)
         assert db.execute("SELECT has_schema_privilege('tenfold_owner', 'cron', 'USAGE'), count(*) FROM cron.job").fetchone() == (False, 0)

@@ -40,7 +40,7 @@ def ask(cluster):
         yield lambda sql, *arguments: connection.execute(sql, [json.dumps(a) for a in arguments]).fetchone()
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(schema=schemas, value=values)
 def test_as_python_says(ask, schema, value):
     problem = ask('SELECT problem, pointer FROM tenfold._json_problem(%s::jsonb, %s::jsonb)', schema, value)
