@@ -172,7 +172,7 @@ class Compiler {
 
   void choose(Node& node, const Value& choice) {
     node.choices_text += (node.choices_text.empty() ? "" : ", ") + text_of(choice);
-    node.choices->insert(canonical(choice));
+    if (node.choices) node.choices->insert(canonical(choice));
   }
 
   static std::string text_of(const Value& choice) {
