@@ -114,12 +114,12 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  own bigint := payment._own_merchant();
+  most CONSTANT int := tenfold._in_range('limit', "limit", 1, 100);
 BEGIN
   IF tenfold._uuid_of(cursor) IS NULL AND cursor IS NOT NULL THEN
     RAISE EXCEPTION 'the cursor is not "%"', left(cursor, 100) USING ERRCODE = '22023', HINT = 'Send the next of the page before, as it was.';
   END IF;
-  RETURN tenfold._with_next_link(payment._list(own, tenfold._in_range('limit', "limit", 1, 100), tenfold._uuid_of(cursor)));
+  RETURN tenfold._with_next_link(payment._list(payment._own_merchant(), most, tenfold._uuid_of(cursor)));
 END
 $$;
 REVOKE EXECUTE ON FUNCTION tenfold_api.payments FROM PUBLIC;

@@ -95,7 +95,7 @@ def test_answers_are_as_described(door, db, document, routes):
     for route in routes:
         hotel_id = db.execute("SELECT hotel.add_hotel('h', 'IN', 'x', 19.076, 72.8777, 4, '{wifi}', 900000, 'INR')").fetchone()[0]
         account = new_account(door, db, 'tenfold_operator')
-        answer = call(door, route, account.headers(), with_real_ids(route, hotel_id, account))
+        answer = call(door, route, account.headers(), with_real_ids(route, hotel_id, account, db))
         assert answer.status == route['success_status'], answer.body
         check(document, route, answer)
         assert route['path'] != '/hotels/nearby' or answer.json()['hotels']  # an empty list fits any schema
