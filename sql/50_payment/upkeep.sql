@@ -33,6 +33,9 @@ BEGIN
     BEGIN
       expired := expired + payment._expire(p)::int;
     EXCEPTION WHEN OTHERS THEN
+      IF tenfold._is_our_fault(SQLSTATE) THEN
+        RAISE;
+      END IF;
       PERFORM tenfold._note_bad_row('expire_payments', p.payment_id::text, SQLSTATE, SQLERRM);
     END;
   END LOOP;
