@@ -2,12 +2,14 @@
 CREATE OR REPLACE FUNCTION payment._transfer_ids(p payment.payment) RETURNS uuid[]
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
-RETURN ARRAY(
+AS $$
+  SELECT ARRAY(
   SELECT tenfold._uuid_v5(p.payment_id, n) FROM unnest('{1:pending,1:pending:2}'::text[]) n
   UNION ALL SELECT tenfold._uuid_v5(tenfold._uuid_v5(p.payment_id, n), 'end') FROM unnest('{1:pending,1:pending:2}'::text[]) n
   UNION ALL SELECT tenfold._uuid_v5(p.payment_id, '1:direct')
   UNION ALL SELECT tenfold._uuid_v5(p.payment_id, o.number || ':direct') FROM payment.operation o
-    WHERE (o.merchant_id, o.payment_id) = (p.merchant_id, p.payment_id) AND o.number > 1);
+    WHERE (o.merchant_id, o.payment_id) = (p.merchant_id, p.payment_id) AND o.number > 1)
+$$;
 COMMENT ON FUNCTION payment._transfer_ids IS 'the ids that transfers of a payment can have: by them they are found, without an index of their own';
 
 CREATE OR REPLACE FUNCTION payment._story(p payment.payment, OUT at timestamptz, OUT what text, OUT detail jsonb) RETURNS SETOF record

@@ -153,13 +153,13 @@ def test_one_partition_that_fails_pauses_alone(db, kafka, sink, table, start):
     key = next(m.key.decode() for m in kafka.read(sink) if m.partition == 1)
     db.execute(f"""CREATE OR REPLACE FUNCTION public.take_{sink}(topic text, keys text[], payloads jsonb[], headers jsonb[]) RETURNS void
       LANGUAGE plpgsql AS $$ BEGIN
-        IF '{key}' = ANY (keys) THEN RAISE EXCEPTION 'not now' USING ERRCODE = '55000'; END IF;
+        IF '{key}' = ANY (keys) THEN RAISE EXCEPTION 'not now' USING ERRCODE = '55P03'; END IF;
         INSERT INTO {table} (key, n) SELECT k, (p ->> 'n')::int FROM unnest(keys, payloads) AS m(k, p);
       END $$""")
     others = [json.loads(m.payload)['n'] for m in kafka.read(sink) if m.partition != 1]
     daemon = start('sink', **{'events.lease': '1s', 'sink.retry_most': '30s'})
     wait_until(lambda: set(taken(db, table)) == set(others), 'the other partitions are done')
-    wait_until(lambda: any('55000' in error for error in daemon.errors()), 'the log says why')
+    wait_until(lambda: any('55P03' in error for error in daemon.errors()), 'the log says why')
     for number in range(100, 110):  # each comes at once, while that one pauses
         kafka.send(sink, [message(number, next(m.key.decode() for m in kafka.read(sink) if m.partition != 1))])
         wait_until(lambda: number in taken(db, table), 'it is applied', patience=5)
