@@ -12,7 +12,7 @@ CREATE OR REPLACE VIEW payment.payment_stuck AS
       WHEN p.next_at < clock_timestamp() THEN 'it lost its job; payment.requeue_payments() makes one each minute'
       ELSE 'the provider does not say whether it was executed' END AS why,
     coalesce(o.created_at, p.created_at) AS since, p.next_at, payment._next_step(p) AS next
-  FROM payment.payment p LEFT JOIN payment.operation o ON (o.merchant_id, o.payment_id) = (p.merchant_id, p.payment_id) AND o.state IN ('open', 'sent', 'unknown')
+  FROM payment.payment p LEFT JOIN payment.operation o ON o.merchant_id = p.merchant_id AND o.payment_id = p.payment_id AND o.state IN ('open', 'sent', 'unknown')
   WHERE p.created_at > clock_timestamp() - interval '60 days' AND coalesce(o.created_at, p.created_at) < clock_timestamp() - interval '5 min'
     AND p.state <> 'requires_action' AND (o.state IS NOT NULL OR p.state = 'pending');
 COMMENT ON VIEW payment.payment_stuck IS 'what has not ended after five minutes: why, since when, and what comes next';
@@ -24,7 +24,8 @@ CREATE OR REPLACE VIEW payment.provider_health AS
     count(*) FILTER (WHERE b.class = 'rejected') AS rejected,
     count(*) FILTER (WHERE b.class IN ('succeeded', 'authorized', 'requires_action'))::double precision / nullif(count(b.class), 0) AS success_rate,
     percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM b.at - a.began_at)::double precision) AS p99_s
-  FROM payment.attempt a LEFT JOIN payment.observation b ON (b.merchant_id, b.payment_id, b.number, b.attempt) = (a.merchant_id, a.payment_id, a.number, a.attempt) AND b.source = 'reply'
+  FROM payment.attempt a LEFT JOIN payment.observation b ON b.merchant_id = a.merchant_id AND b.payment_id = a.payment_id AND b.number = a.number
+    AND b.attempt = a.attempt AND b.source = 'reply'
   WHERE a.began_at > clock_timestamp() - interval '1 hour' GROUP BY a.provider;
 COMMENT ON VIEW payment.provider_health IS 'how the calls of the last hour went, by provider: how many, with what end, and the 99th percentile of their time in seconds';
 
