@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 from account import PASSWORD, claims_of, key_of, log_in, new_account, service_token
-from gateway import base64url, sign
+from gateway import base64url, sign, wait_until
 
 
 def whoami(door, headers):
@@ -127,6 +127,7 @@ def test_who_cannot_sign_says_so(door, product):
         assert code_of(answer) == (401, 'TF011')
         email = f'{uuid.uuid4()}@example.com'
         assert door.post('/register', {'email': email, 'password': PASSWORD}).status == 201
+        wait_until(lambda: log_in(door, email).status == 502, 'the backends have read their settings anew')
         answer = log_in(door, email)
         assert code_of(answer) == (502, 'TF010') and answer.headers['Retry-After']
     finally:
