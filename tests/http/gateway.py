@@ -80,7 +80,8 @@ class Gateway(Door):
         flags = [f'--{name}={value}' for name, value in self.settings.items()]
         self.process = subprocess.Popen([*self.before, DAEMON, 'run', f'--workers={self.workers}', *flags],
                                         stderr=subprocess.PIPE, text=True)
-        threading.Thread(target=self._read_log, daemon=True).start()
+        self.reader = threading.Thread(target=self._read_log, daemon=True)
+        self.reader.start()
         try:
             self.admin_port = wait_until(lambda: self._port('admin'), 'the daemon listens')
             if 'gateway' in self.workers:
@@ -102,6 +103,7 @@ class Gateway(Door):
 
     def _port(self, server):
         if self.process.poll() is not None:
+            self.reader.join(DEADLINE)  # its last words
             raise AssertionError(f'the daemon ended: {self.log}')
         for line in self.log:
             if line.get('server') == server:
